@@ -1,0 +1,99 @@
+"""PURE. What a message is, once it has come through the door.
+
+Owns the value that travels from the door to the adapters. It is complete and valid by
+construction of :mod:`smsp.message`; nothing here parses, checks or knows a provider.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from uuid import UUID
+
+_NO_STRINGS: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    """One address with an optional display name (RFC 5322 §3.4, ``mailbox``).
+
+    ``local`` and ``domain`` are Unicode; ``ascii_domain`` is the domain's IDNA form.
+    """
+
+    local: str
+    domain: str
+    ascii_domain: str
+    name: str = ""
+
+    @property
+    def address(self) -> str:
+        """The addr-spec with its domain in IDNA form: what a provider is told."""
+        return f"{self.local}@{self.ascii_domain}"
+
+    @property
+    def needs_smtputf8(self) -> bool:
+        """Whether the local part is not ASCII, which only some providers take (RFC 6531)."""
+        return not self.local.isascii()
+
+    def __str__(self) -> str:
+        return f"{self.name} <{self.address}>" if self.name else self.address
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that travels with the message; with a ``content_id`` it is shown inline."""
+
+    filename: str
+    content_type: str
+    content: bytes = field(repr=False)
+    content_id: str | None = None
+
+    @property
+    def inline(self) -> bool:
+        """Whether the HTML body refers to this part as ``cid:content_id`` (RFC 2392)."""
+        return self.content_id is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """One message as the caller meant it. Header-bound values hold no CR, LF or NUL."""
+
+    sender: Mailbox
+    to: tuple[Mailbox, ...]
+    cc: tuple[Mailbox, ...] = ()
+    bcc: tuple[Mailbox, ...] = ()
+    reply_to: tuple[Mailbox, ...] = ()
+    subject: str = ""
+    text: str | None = None
+    html: str | None = None
+    headers: Mapping[str, str] = field(default=_NO_STRINGS)
+    attachments: tuple[Attachment, ...] = ()
+    tags: tuple[str, ...] = ()
+    metadata: Mapping[str, str] = field(default=_NO_STRINGS)
+    provider: str | None = None
+    """The caller's pin: the only provider that may take this message."""
+
+    @property
+    def recipients(self) -> tuple[Mailbox, ...]:
+        """Everybody who gets a copy: to, cc and bcc."""
+        return self.to + self.cc + self.bcc
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """The question put to a circuit: send this message, known to us by this id.
+
+    ``id`` is the UUIDv4 that ``POST /email`` answers with. It travels with the message
+    (as custom argument, variable or header) so that a duplicate can be traced.
+    ``request_key`` ties the log lines of one HTTP request together.
+    """
+
+    id: UUID
+    mail: Mail
+    request_key: str = ""
+
+    @property
+    def message_id(self) -> str:
+        """The ``Message-ID`` header: the same on every attempt, so receivers can de-duplicate."""
+        return f"<{self.id}@{self.mail.sender.ascii_domain}>"

@@ -1,0 +1,178 @@
+"""PURE. What can become of a message, who is to blame, and what several attempts add up to.
+
+The four outcomes are the promise of SMSP::
+
+    Sent       a provider has taken the message
+    Rejected   a provider read the message and refused it
+    NotSent    proven: this provider did not take it; another may try
+    Unknown    it may or may not have been taken; nobody else may try
+
+Knows nothing of HTTP, circuits or any one provider.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+
+class Blame(StrEnum):
+    """Who is at fault when a message was not taken for certain. It decides what a breaker learns."""
+
+    PROVIDER = "provider"
+    """Unreachable, broken, too slow: counts by the trip rule."""
+    ACCOUNT = "account"
+    """Our account there: key, credits, suspension, configuration. Opens the circuit at once."""
+    THROTTLE = "throttle"
+    """The provider asks for a pause. No fault: the circuit waits, or its limit shrinks."""
+    NOBODY = "nobody"
+    """Says nothing about the provider."""
+
+
+class Reason(StrEnum):
+    """The closed list of reasons an attempt can end for; safe as a metric label."""
+
+    ACCEPTED = "accepted"
+    # rejected: the provider judged the message itself
+    BAD_RECIPIENT = "bad_recipient"
+    BAD_CONTENT = "bad_content"
+    TOO_LARGE = "too_large"
+    SUPPRESSED = "suppressed"
+    MESSAGE_REFUSED = "message_refused"
+    # not sent: before the last byte was handed to the socket
+    POOL_WAIT = "pool_wait"
+    CONNECT_FAILED = "connect_failed"
+    CONNECT_TIMEOUT = "connect_timeout"
+    TLS_FAILED = "tls_failed"
+    WRITE_FAILED = "write_failed"
+    WRITE_TIMEOUT = "write_timeout"
+    SLOW_UPLOAD = "slow_upload"
+    INVALID_REQUEST = "invalid_request"
+    # not sent: an answer that excludes acceptance
+    THROTTLED = "throttled"
+    UNAUTHORISED = "unauthorised"
+    SUSPENDED = "suspended"
+    NO_CREDITS = "no_credits"
+    MISCONFIGURED = "misconfigured"
+    UNAVAILABLE = "unavailable"
+    FORBIDDEN = "forbidden"
+    SENDER_NOT_ALLOWED = "sender_not_allowed"
+    REFUSED_4XX = "refused_4xx"
+    # unknown: after the last byte
+    TIMEOUT = "timeout"
+    CONNECTION_LOST = "connection_lost"
+    SERVER_ERROR = "server_error"
+    BAD_ANSWER = "bad_answer"
+    STILL_RUNNING = "still_running"
+    # either, by the phase in which it happened
+    DEADLINE = "deadline"
+    CUT = "cut"
+    ADAPTER_ERROR = "adapter_error"
+    CRASHED = "crashed"
+    # refused by a circuit: no call was made
+    OPEN = "open"
+    HELD_OPEN = "held_open"
+    FULL = "full"
+    DRAINING = "draining"
+    EXPIRED = "expired"
+    QUARANTINED = "quarantined"
+    RESTARTING = "restarting"
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The provider said it has taken the message. ``message_id`` is its id for it, if it gave one."""
+
+    message_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The provider read the message and refused *it*. ``detail`` is its own words, for the caller only."""
+
+    reason: Reason
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """Proven: the provider did not take it. ``retry_after_s`` is the pause it asked for, in seconds."""
+
+    reason: Reason
+    blame: Blame
+    retry_after_s: float | None = None
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """The provider may have taken it. Never tried elsewhere. Blame is PROVIDER or NOBODY."""
+
+    reason: Reason
+    blame: Blame = Blame.PROVIDER
+    retry_after_s: float | None = None
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A circuit made no call. Proves nothing about the message, and is no outcome of it."""
+
+    reason: Reason
+
+
+Outcome = Sent | Rejected | NotSent | Unknown
+Result = Outcome | Refused
+OutcomeWord = Literal["sent", "rejected", "not_sent", "unknown"]
+
+_WEIGHS_NOTHING = frozenset({Reason.REFUSED_4XX, Reason.SENDER_NOT_ALLOWED})
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What one provider's circuit answered, and how long it took."""
+
+    provider: str
+    result: Result
+    seconds: float
+
+
+def word(result: Result) -> Literal[OutcomeWord, "refused"]:
+    """The result's name as callers, logs and metrics spell it."""
+    match result:
+        case Sent():
+            return "sent"
+        case Rejected():
+            return "rejected"
+        case NotSent():
+            return "not_sent"
+        case Unknown():
+            return "unknown"
+        case Refused():
+            return "refused"
+
+
+def reason_of(result: Result) -> Reason:
+    """Why; ``accepted`` for a message that was sent."""
+    return Reason.ACCEPTED if isinstance(result, Sent) else result.reason
+
+
+def combine(attempts: Sequence[Attempt], *, all_tried: bool = True) -> OutcomeWord:
+    """What a message's attempts add up to: ``sent``, ``unknown``, ``rejected`` or ``not_sent``.
+
+    The first that holds: any sent; any unknown; any rejected, or every eligible circuit
+    made an attempt and none of them understood the message well enough to take it
+    (``refused_4xx``, ``sender_not_allowed``); else not sent.
+    ``all_tried`` is false when an eligible circuit was left out.
+    """
+    words = {word(attempt.result) for attempt in attempts}
+    if "sent" in words:
+        return "sent"
+    if "unknown" in words:
+        return "unknown"
+    if "rejected" in words:
+        return "rejected"
+    nobody_took_it = all(reason_of(attempt.result) in _WEIGHS_NOTHING for attempt in attempts)
+    return "rejected" if attempts and all_tried and nobody_took_it else "not_sent"

@@ -1,0 +1,92 @@
+"""What a provider is, in types: the pure adapter, the two values that cross the wire, the port.
+
+An *adapter* turns a message into an HTTP call and an HTTP reply into an outcome. It is a
+frozen value whose fields are its settings, and it never awaits. A *provider* is what a circuit
+calls: an adapter bound to a network client, or the in-process mock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal, Protocol
+
+from actors import Progress
+from smsp.mail import Mailbox, Send
+from smsp.outcome import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class HttpCall:
+    """One HTTP/1.1 request. ``url`` is absolute. ``headers`` carry credentials: never logged."""
+
+    method: Literal["GET", "POST"]
+    url: str
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    body: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class HttpReply:
+    """One HTTP answer whose status line arrived whole.
+
+    ``headers`` have lower-case names. ``complete`` is false when the body was cut short or was
+    longer than we read: ``body`` is then what came. ``received_at`` is Unix time in seconds, for
+    providers that name an absolute moment.
+    """
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    complete: bool = True
+    received_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeCall:
+    """One step of a probe, and how to read its answer. ``Sent`` and ``Rejected`` pass.
+
+    ``sends`` tells a dummy message on the send path from a cheap status call. A status call
+    answered 401 or 403 is passed over when a send step follows: a key may be allowed to send only.
+    """
+
+    call: HttpCall
+    decode: Callable[[HttpReply], Outcome]
+    sends: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a provider can carry. ``None`` means no limit of its own that SMSP's door does not set."""
+
+    recipients_max: int | None = None
+    bytes_max: int | None = None
+    smtputf8: bool = False
+    """Takes a local part that is not ASCII (RFC 6531)."""
+
+
+class Adapter(Protocol):
+    """The pure half of a provider."""
+
+    capabilities: ClassVar[Capabilities]
+    control_headers: ClassVar[tuple[str, ...]]
+    """Header names (``*`` at the end matches the rest) that would steer this provider."""
+
+    def encode(self, send: Send) -> HttpCall:
+        """Say it in the provider's words. The same ``send`` always gives the same bytes."""
+
+    def decode(self, reply: HttpReply) -> Outcome:
+        """Read the provider's answer. Never raises, whatever the bytes; never ``Sent`` from nonsense."""
+
+    def probe(self, address: Mailbox) -> tuple[ProbeCall, ...]:
+        """The steps that test whether this provider would send; all must pass, in order."""
+
+
+class Provider(Protocol):
+    """What a circuit calls. One per configured name."""
+
+    async def send(self, send: Send, progress: Progress) -> Outcome:
+        """Make the attempt; tell ``progress`` the moment the last byte has been written."""
+
+    async def probe(self) -> Outcome:
+        """Send the dummy message. ``Sent`` or ``Rejected`` means the provider is alive."""
