@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from uuid import UUID
 
-_NO_STRINGS: Mapping[str, str] = MappingProxyType({})
+
+def _no_strings() -> Mapping[str, str]:
+    return MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +69,10 @@ class Mail:
     subject: str = ""
     text: str | None = None
     html: str | None = None
-    headers: Mapping[str, str] = field(default=_NO_STRINGS)
+    headers: Mapping[str, str] = field(default_factory=_no_strings)
     attachments: tuple[Attachment, ...] = ()
     tags: tuple[str, ...] = ()
-    metadata: Mapping[str, str] = field(default=_NO_STRINGS)
+    metadata: Mapping[str, str] = field(default_factory=_no_strings)
     provider: str | None = None
     """The caller's pin: the only provider that may take this message."""
 
