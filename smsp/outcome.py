@@ -19,7 +19,7 @@ from typing import Literal
 
 
 class Blame(StrEnum):
-    """Who is at fault when a message was not taken for certain. It decides what a breaker learns."""
+    """Who is at fault when a message was not surely taken. It decides what a breaker learns."""
 
     PROVIDER = "provider"
     """Unreachable, broken, too slow: counts by the trip rule."""
@@ -78,19 +78,19 @@ class Reason(StrEnum):
     DRAINING = "draining"
     EXPIRED = "expired"
     QUARANTINED = "quarantined"
-    RESTARTING = "restarting"
+    STOPPED = "stopped"
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The provider said it has taken the message. ``message_id`` is its id for it, if it gave one."""
+    """The provider said it has taken the message; ``message_id`` is its id for it, if any."""
 
     message_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """The provider read the message and refused *it*. ``detail`` is its own words, for the caller only."""
+    """The provider read the message and refused *it*; ``detail`` is for the caller only."""
 
     reason: Reason
     detail: str | None = None
@@ -98,7 +98,7 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class NotSent:
-    """Proven: the provider did not take it. ``retry_after_s`` is the pause it asked for, in seconds."""
+    """Proven: the provider did not take it. ``retry_after_s`` is the pause it asked for."""
 
     reason: Reason
     blame: Blame

@@ -57,7 +57,7 @@ class ProbeCall:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a provider can carry. ``None`` means no limit of its own that SMSP's door does not set."""
+    """What a provider can carry. ``None``: it has no limit tighter than SMSP's own."""
 
     recipients_max: int | None = None
     bytes_max: int | None = None
@@ -76,7 +76,7 @@ class Adapter(Protocol):
         """Say it in the provider's words. The same ``send`` always gives the same bytes."""
 
     def decode(self, reply: HttpReply) -> Outcome:
-        """Read the provider's answer. Never raises, whatever the bytes; never ``Sent`` from nonsense."""
+        """Read the provider's answer. Never raises; never ``Sent`` from nonsense."""
 
     def probe(self, address: Mailbox) -> tuple[ProbeCall, ...]:
         """The steps that test whether this provider would send; all must pass, in order."""

@@ -1,0 +1,311 @@
+"""The actor: one task that owns one far side's breaker, probe loop and in-flight limit.
+
+Everybody else holds a ``Circuit``: they may ask it, give it orders and read its last snapshot.
+All state changes inside the one receive loop of ``run``; calls and probes are child tasks that
+post their end to the same mailbox. There is no timer task: the loop waits for a message or for
+the next moment at which the clock has something to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from math import inf
+from random import Random
+from typing import Generic, TypeVar
+
+import trio
+
+from actors.ask import Refusal, Reply, ReplySlot
+from actors.breaker import Event, Permit
+from actors.calls import Scope
+from actors.config import Config, Judge
+from actors.handler import Handler
+from actors.messages import (
+    Ask,
+    Committed,
+    Cut,
+    Drain,
+    Failed,
+    Finished,
+    Hold,
+    Message,
+    ProbeEnded,
+    Release,
+    Stopped,
+)
+from actors.notices import Crashed, Observe, Snapshot
+
+Q = TypeVar("Q")
+A = TypeVar("A")
+
+
+class Progress:
+    """Through this a call tells how far it has come."""
+
+    __slots__ = ("_call_id", "_post", "_scope", "committed")
+
+    def __init__(self, call_id: int, scope: Scope, post: Callable[[Committed], None]) -> None:
+        self._call_id = call_id
+        self._scope = scope
+        self._post = post
+        self.committed = False
+
+    def commit(self) -> None:
+        """From now on the call may have taken effect.
+
+        To be called in the same step as the act itself, with no ``await`` between. Up to here
+        the asker's deadline cancels the call; from here on the actor decides how long it may
+        go on, since its true end is still worth knowing.
+        """
+        if not self.committed:
+            self.committed = True
+            self._scope.deadline = inf
+            self._post(Committed(self._call_id, trio.current_time()))
+
+
+class Circuit(Generic[Q, A]):
+    """One far side behind a circuit breaker.
+
+    ``call`` makes one call; ``probe`` tests an open circuit. Both may raise only for a bug: that
+    is one failed call, reported as a notice. ``judge`` reads their answers.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        call: Callable[[Q, Progress], Awaitable[A]],
+        probe: Callable[[], Awaitable[A]],
+        judge: Judge[A],
+        observe: Observe[Q, A],
+        random: Random,
+    ) -> None:
+        self.name = config.name
+        self.restarts = 0
+        self._config = config
+        self._call = call
+        self._probe = probe
+        self._observe = observe
+        self._handler = Handler(config, judge, observe, random, trio.current_time())
+        self._post_end, self._inbox = trio.open_memory_channel[Message[Q, A]](inf)
+        self._nursery: trio.Nursery | None = None
+        self._in_hand: Message[Q, A] | None = None
+        self._closed_because: Refusal | None = Refusal.STOPPED
+        self._revived = trio.Event()
+        self._changed = trio.Event()
+        self._version = 0
+        self.snapshot = self._new_snapshot()
+        """The state after the last message. Published before any answer that follows from it."""
+
+    # -- for whoever asks, orders and watches
+
+    async def ask(self, question: Q, *, deadline: float) -> Reply[A]:
+        """Put a question; the reply comes by ``deadline`` (the run's clock), give or take the
+        time to close a connection. Refused at once while the circuit takes no calls."""
+        refusal = self._refusal_at_the_door()
+        if refusal is not None:
+            refused = self._handler.refusal(refusal)
+            self._handler.outbox.turned_away(question, refused)
+            self._publish()
+            return refused
+        ask: Ask[Q, A] = Ask(question, deadline, trio.current_time(), ReplySlot())
+        self._post(ask)
+        return await ask.slot.wait()
+
+    async def hold(self, *, open: bool, until: float = inf) -> Snapshot:  # noqa: A002 - the state
+        """Hold the circuit open or closed until a moment; the snapshot that shows it."""
+        event = Event.HELD_OPEN if open else Event.HELD_CLOSED
+        slot: ReplySlot[Snapshot] = ReplySlot()
+        return await self._order(Hold(event, until, slot), slot)
+
+    async def release(self) -> Snapshot:
+        """End a hold, or a quarantine; the snapshot that shows it."""
+        slot: ReplySlot[Snapshot] = ReplySlot()
+        return await self._order(Release(slot), slot)
+
+    def drain(self) -> None:
+        """Refuse what is new, finish what runs; ``run`` then returns."""
+        self._revived.set()
+        self._post(Drain())
+
+    def cut(self) -> None:
+        """Answer everybody by what is known now; ``run`` then returns."""
+        self._revived.set()
+        self._post(Cut())
+
+    async def changed(self, version: int) -> Snapshot:
+        """Wait for a snapshot later than ``version``."""
+        while self.snapshot.version <= version:
+            await self._changed.wait()
+        return self.snapshot
+
+    # -- for the supervisor
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Be the actor, until drained. Raises only for a bug or when cancelled."""
+        try:
+            async with trio.open_nursery() as nursery:
+                self._nursery = nursery
+                self._closed_because = None
+                self._publish()
+                task_status.started()
+                await self._receive_until_over()
+                # In the same step in which the last asker was answered: nobody slips in between.
+                self._closed_because = Refusal.DRAINING
+                nursery.cancel_scope.cancel()
+        finally:
+            self._leave()
+
+    def begin_anew(self, error: BaseException) -> None:
+        """Recover from a crash: the circuit will be open and probing at once."""
+        self.restarts += 1
+        now = trio.current_time()
+        self._handler.crash(now)
+        self._observe(Crashed(self.name, error, self.restarts, quarantined=False))
+        self._publish_and_answer()
+
+    async def quarantine(self, error: BaseException, seconds: float) -> None:
+        """Crashed too often: take no calls for ``seconds`` or until an operator's order."""
+        now = trio.current_time()
+        self._closed_because = Refusal.QUARANTINED
+        self._revived = trio.Event()
+        self._handler.quarantine(now, now + seconds)
+        self._observe(Crashed(self.name, error, self.restarts, quarantined=True))
+        self._publish_and_answer()
+        with trio.move_on_after(seconds):
+            await self._revived.wait()
+        self._handler.revive(trio.current_time())
+        self._closed_because = Refusal.STOPPED
+        self._publish_and_answer()
+
+    # -- Effects: what the handler may begin
+
+    def begin_call(self, call_id: int, ask: Ask[Q, A]) -> Scope:
+        """Start the child task that makes one call."""
+        assert self._nursery is not None
+        scope = trio.CancelScope(deadline=ask.deadline)
+        self._nursery.start_soon(
+            self._make_call, call_id, ask.question, scope, name=f"call:{self.name}"
+        )
+        return scope
+
+    def begin_probe(self, permit: Permit) -> Scope:
+        """Start the child task that makes one probe."""
+        assert self._nursery is not None
+        scope = trio.CancelScope()
+        self._nursery.start_soon(self._make_probe, permit, scope, name=f"probe:{self.name}")
+        return scope
+
+    # -- the loop
+
+    async def _receive_until_over(self) -> None:
+        while not self._handler.over:
+            try:
+                self._in_hand = self._inbox.receive_nowait()
+            except trio.WouldBlock:
+                # Everything that has come is handled: show it, then answer, then wait. The clock
+                # has its say only here, so an answer in hand always beats a deadline.
+                self._publish_and_answer()
+                self._in_hand = await self._next_message()
+            now = trio.current_time()
+            if self._in_hand is None:
+                self._handler.tick(self, now)
+            else:
+                self._handler.handle(self._in_hand, self, now)
+
+    async def _next_message(self) -> Message[Q, A] | None:
+        with trio.CancelScope(deadline=self._handler.wake_at()):
+            return await self._inbox.receive()
+        return None
+
+    def _leave(self) -> None:
+        """The actor is gone. In one step, answer everybody who would wait for it."""
+        gone_because = self._closed_because or Refusal.STOPPED
+        self._closed_because = gone_because
+        self._nursery = None
+        self._handler.leave(trio.current_time())
+        orders: list[Hold | Release] = []
+        for message in (self._in_hand, *self._unread()):
+            match message:
+                case Ask():
+                    self._handler.outbox.reply(message, self._handler.refusal(gone_because))
+                case Hold() | Release():
+                    orders.append(message)
+                case _:
+                    pass  # The end of a call that has just been answered.
+        self._in_hand = None
+        for order in orders:
+            if gone_because is Refusal.STOPPED:
+                self._post(order)  # An operator's order survives a crash.
+            else:
+                self._handler.outbox.report(order)
+        self._publish_and_answer()
+
+    def _unread(self) -> list[Message[Q, A]]:
+        unread: list[Message[Q, A]] = []
+        while True:
+            try:
+                unread.append(self._inbox.receive_nowait())
+            except trio.WouldBlock:
+                return unread
+
+    # -- the children
+
+    async def _make_call(self, call_id: int, question: Q, scope: trio.CancelScope) -> None:
+        end: Finished[A] | Stopped | Failed = Stopped(call_id)
+        with scope:
+            try:
+                answer = await self._call(question, Progress(call_id, scope, self._post))
+                end = Finished(call_id, answer)
+            except Exception as error:  # noqa: BLE001 - a bug in a call costs that call, not the actor
+                end = Failed(call_id, error)
+        self._post(end)
+
+    async def _make_probe(self, permit: Permit, scope: trio.CancelScope) -> None:
+        started_at = trio.current_time()
+        answer: A | None = None
+        bug: Exception | None = None
+        with scope:
+            try:
+                answer = await self._probe()
+            except Exception as error:  # noqa: BLE001 - likewise
+                bug = error
+        seconds = trio.current_time() - started_at
+        self._post(ProbeEnded(permit, seconds, answer, bug))
+
+    # -- small change
+
+    def _refusal_at_the_door(self) -> Refusal | None:
+        if self._closed_because is not None:
+            return self._closed_because
+        depth = self._inbox.statistics().current_buffer_used
+        return Refusal.FULL if depth >= self._config.mailbox_capacity else None
+
+    async def _order(self, order: Hold | Release, slot: ReplySlot[Snapshot]) -> Snapshot:
+        if self._closed_because is Refusal.DRAINING:
+            return self.snapshot
+        self._revived.set()
+        self._post(order)
+        return await slot.wait()
+
+    def _post(self, message: Message[Q, A]) -> None:
+        self._post_end.send_nowait(message)
+
+    def _publish_and_answer(self) -> None:
+        self._publish()
+        self._handler.outbox.deliver(self.snapshot, trio.current_time())
+
+    def _publish(self) -> None:
+        self.snapshot = self._new_snapshot()
+        self._changed.set()
+        self._changed = trio.Event()
+
+    def _new_snapshot(self) -> Snapshot:
+        self._version += 1
+        return self._handler.snapshot(
+            version=self._version,
+            depth=self._inbox.statistics().current_buffer_used,
+            restarts=self.restarts,
+            alive=self._nursery is not None,
+            now=trio.current_time(),
+        )

@@ -1,0 +1,315 @@
+"""All of an actor's state, and the one place where it changes.
+
+``handle`` and ``tick`` are synchronous, so nothing can interleave with them. They never wait and
+never touch the network: calls and probes are begun through ``Effects``, and what is to be
+answered waits in the outbox until the new state has been published.
+"""
+
+from __future__ import annotations
+
+from itertools import count
+from math import inf
+from random import Random
+from typing import Generic, Protocol, TypeVar, assert_never
+
+from actors.ask import Answered, Cause, Refusal, Refused, Unanswered
+from actors.breaker import Breaker, Permit, State
+from actors.calls import Call, CallBook, Scope
+from actors.config import Config, Judge
+from actors.messages import (
+    Ask,
+    Committed,
+    Cut,
+    Drain,
+    Failed,
+    Finished,
+    Hold,
+    Message,
+    ProbeEnded,
+    Release,
+    Stopped,
+)
+from actors.notices import CallFailed, Moved, Observe, Snapshot
+from actors.outbox import Outbox
+from actors.verdict import Fault, Neutral, Verdict
+
+Q = TypeVar("Q")
+A = TypeVar("A")
+
+
+class Effects(Protocol[Q, A]):
+    """What the handler may cause. Both begin at once and end in a message."""
+
+    def begin_call(self, call_id: int, ask: Ask[Q, A]) -> Scope: ...
+
+    def begin_probe(self, permit: Permit) -> Scope: ...
+
+
+class Handler(Generic[Q, A]):
+    """The synchronous half of an actor. It outlives crashes of its loop."""
+
+    def __init__(
+        self, config: Config, judge: Judge[A], observe: Observe[Q, A], random: Random, now: float
+    ) -> None:
+        self.outbox = Outbox(config.name, judge, observe)
+        self.breaker = Breaker(
+            trip=config.trip,
+            ceiling=config.max_in_flight,
+            call_s=config.timeout_s,
+            base_s=config.base_s,
+            cap_s=config.cap_s,
+            random=random,
+            now=now,
+        )
+        self._config = config
+        self._judge = judge
+        self._calls: CallBook[Q, A] = CallBook(config.max_in_flight)
+        self._ids = count()
+        self._draining = False
+        self._probe: Scope | None = None
+        self._probe_overdue_at = inf
+
+    @property
+    def over(self) -> bool:
+        """Whether a draining actor has nobody left to answer. Settling calls are not waited for."""
+        return self._draining and self._calls.unanswered == 0
+
+    def wake_at(self) -> float:
+        """When the clock alone has something to do: the time of the next ``tick``."""
+        return min(self._calls.wake_at, self._circuit_wake_at())
+
+    def handle(self, message: Message[Q, A], effects: Effects[Q, A], now: float) -> None:
+        """Take one message."""
+        match message:
+            case Ask():
+                self._asked(message, effects, now)
+            case Committed():
+                self._committed(message)
+            case Finished() | Stopped() | Failed():
+                self._ended(message, now)
+            case ProbeEnded():
+                self._probe_ended(message, now)
+            case Hold():
+                self.breaker.hold(message.event, now, message.until)
+                self.outbox.report(message)
+            case Release():
+                self.breaker.release(now)
+                self.outbox.report(message)
+            case Drain():
+                self._drain()
+            case Cut():
+                self._cut()
+            case _:
+                assert_never(message)
+        self._circuit_moved()
+
+    def tick(self, effects: Effects[Q, A], now: float) -> None:
+        """Do what the clock demands: answer who is out of time, end a hold, probe."""
+        for call in self._calls.due(now):
+            self._call_due(call, now)
+        if now >= self._circuit_wake_at():
+            self._circuit_due(effects, now)
+        self._circuit_moved()
+
+    def refusal(self, reason: Refusal) -> Refused:
+        """A refusal, with the moment at which the clock may change the answer."""
+        due_at = self.breaker.due_at
+        return Refused(reason, None if due_at == inf else due_at)
+
+    def leave(self, now: float) -> None:
+        """The actor's tasks are gone: answer everybody whose call they were making, by phase."""
+        cause = Cause.CUT if self._draining else Cause.FAILED
+        for call in self._calls:
+            unanswered = Unanswered(cause, call.committed_at is not None)
+            if call.answered:
+                self.outbox.settled(call.ask, unanswered, now)
+            else:
+                self.outbox.reply(call.ask, unanswered)
+        self._calls = CallBook(self._config.max_in_flight)
+        self._probe = None
+        self._probe_overdue_at = inf
+
+    def crash(self, now: float) -> None:
+        """The loop raised and is about to begin anew."""
+        self.breaker.crash(now)
+        self._circuit_moved()
+
+    def quarantine(self, now: float, until: float) -> None:
+        """The loop raised too often."""
+        self.breaker.quarantine(now, until)
+        self._circuit_moved()
+
+    def revive(self, now: float) -> None:
+        """One more try after a quarantine."""
+        self.breaker.release(now, "revived")
+        self._circuit_moved()
+
+    def snapshot(
+        self, *, version: int, depth: int, restarts: int, alive: bool, now: float
+    ) -> Snapshot:
+        """The state between two messages, as a value."""
+        breaker = self.breaker
+        return Snapshot(
+            name=self._config.name,
+            version=version,
+            state=breaker.state.shown,
+            reason=breaker.reason,
+            since=breaker.since,
+            epoch=breaker.epoch,
+            probing=breaker.state is State.PROBING,
+            in_flight=self._calls.unfinished,
+            settling=self._calls.settling,
+            limit=breaker.limit(now),
+            max_in_flight=self._config.max_in_flight,
+            mailbox_depth=depth,
+            mailbox_capacity=self._config.mailbox_capacity,
+            due_at=None if breaker.due_at == inf else breaker.due_at,
+            last_probe=self.outbox.last_probe,
+            last_failure=self.outbox.last_failure,
+            counts=self.outbox.counts,
+            restarts=restarts,
+            alive=alive,
+            draining=self._draining,
+            transitions=tuple(breaker.transitions),
+        )
+
+    # -- questions and their calls
+
+    def _asked(self, ask: Ask[Q, A], effects: Effects[Q, A], now: float) -> None:
+        if ask.slot.abandoned:
+            return
+        permit = self._permit(ask, now)
+        if isinstance(permit, Refusal):
+            self.outbox.reply(ask, self.refusal(permit))
+            return
+        call_id = next(self._ids)
+        self._calls.add(Call(call_id, permit, ask, effects.begin_call(call_id, ask), now))
+
+    def _permit(self, ask: Ask[Q, A], now: float) -> Permit | Refusal:
+        if self._draining:
+            return Refusal.DRAINING
+        if ask.deadline <= now:
+            return Refusal.EXPIRED
+        permit = self.breaker.admit(now, self._calls.waiting(self.breaker.epoch))
+        if not isinstance(permit, Permit):
+            return Refusal(permit)
+        return Refusal.FULL if self._calls.full else permit
+
+    def _committed(self, message: Committed) -> None:
+        call = self._calls.get(message.call_id)
+        if call is None:
+            return
+        call.committed_at = message.at
+        time_up_at = message.at + self._config.timeout_s
+        self._calls.set_timer(call, min(time_up_at, call.ask.deadline))
+        if call.ask.deadline < time_up_at:
+            self._calls.set_timer(call, time_up_at)
+
+    def _ended(self, message: Finished[A] | Stopped | Failed, now: float) -> None:
+        call = self._calls.get(message.call_id)
+        if call is None:
+            return
+        committed = call.committed_at is not None
+        match message:
+            case Finished():
+                reply: Answered[A] | Unanswered = Answered(message.answer)
+                verdict = self._judge.verdict(message.answer)
+            case Stopped():
+                reply = Unanswered(call.cause, committed)
+                verdict = Neutral(call.cause)
+            case Failed():
+                self.outbox.notice(CallFailed(self._config.name, message.error))
+                reply = Unanswered(Cause.FAILED, committed)
+                # Before it took effect, our own bug says nothing about the far side.
+                verdict = Fault(Cause.FAILED) if committed else Neutral(Cause.FAILED)
+        self._judged(call, verdict, now)
+        if call.answered:
+            self.outbox.settled(call.ask, reply, now)
+        else:
+            self.outbox.reply(call.ask, reply)
+        self._calls.remove(call)
+
+    def _call_due(self, call: Call[Q, A], now: float) -> None:
+        assert call.committed_at is not None
+        time_is_up = now >= call.committed_at + self._config.timeout_s
+        if not call.answered:
+            cause = Cause.TIMEOUT if time_is_up else Cause.DEADLINE
+            self.outbox.reply(call.ask, Unanswered(cause, committed=True))
+            self._let_settle(call, now)
+        if time_is_up:
+            self._judged(call, Fault(Cause.TIMEOUT, timed_out=True), now)
+
+    def _let_settle(self, call: Call[Q, A], now: float) -> None:
+        self._calls.settle(call)
+        call.scope.deadline = now + self._config.settle_s
+        crowded_out = self._calls.crowded_out()
+        if crowded_out is not None:
+            crowded_out.scope.cancel()
+
+    def _judged(self, call: Call[Q, A], verdict: Verdict, now: float) -> None:
+        if not call.judged:
+            call.judged = True
+            self.outbox.judged(verdict, now)
+            self.breaker.record(call.permit, verdict, now, now - call.started_at)
+
+    # -- the circuit and its probe
+
+    def _circuit_wake_at(self) -> float:
+        if self.breaker.state is State.PROBING:
+            return self._probe_overdue_at
+        if self.breaker.state is State.OPEN and (self._probe is not None or self._draining):
+            return inf  # One probe at a time: its end is a message. None while draining.
+        return self.breaker.due_at
+
+    def _circuit_due(self, effects: Effects[Q, A], now: float) -> None:
+        if self.breaker.state is State.PROBING:
+            self._probe_overdue_at = inf
+            self.outbox.probed(Fault("overdue"), "unknown", self._config.probe_s, now)
+            self.breaker.record_probe(Permit(self.breaker.epoch), Fault("overdue"), now)
+            return
+        self.breaker.release(now, "hold_ended")
+        if self.breaker.state is State.OPEN and self._circuit_wake_at() <= now:
+            permit = self.breaker.start_probe(now)
+            self._probe = effects.begin_probe(permit)
+            self._probe_overdue_at = now + self._config.probe_s
+
+    def _probe_ended(self, message: ProbeEnded[A], now: float) -> None:
+        self._probe = None
+        self._probe_overdue_at = inf
+        if message.permit.epoch != self.breaker.epoch or message.cancelled:
+            return  # The circuit has moved on, or leaves: this probe decides nothing.
+        if message.answer is None:
+            verdict: Verdict = Fault(Cause.FAILED)
+            outcome = "failed"
+        else:
+            verdict = self._judge.verdict(message.answer)
+            outcome = self._judge.word(Answered(message.answer))
+        if message.error is not None:
+            self.outbox.notice(CallFailed(self._config.name, message.error))
+        self.outbox.probed(verdict, outcome, message.seconds, now)
+        self.breaker.record_probe(message.permit, verdict, now)
+
+    def _circuit_moved(self) -> None:
+        for transition in self.breaker.take_transitions():
+            due_at = None if self.breaker.due_at == inf else self.breaker.due_at
+            self.outbox.notice(Moved(self._config.name, transition, due_at))
+        if self._probe is not None and self.breaker.state is not State.PROBING:
+            self._probe.cancel()
+
+    # -- the end
+
+    def _drain(self) -> None:
+        self._draining = True
+        if self._probe is not None:
+            self._probe.cancel()
+
+    def _cut(self) -> None:
+        self._drain()
+        for call in self._calls:
+            if call.answered:
+                continue
+            call.cause = Cause.CUT
+            call.scope.cancel()
+            if call.committed_at is not None:
+                self.outbox.reply(call.ask, Unanswered(Cause.CUT, committed=True))
+                self._calls.settle(call)
