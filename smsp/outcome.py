@@ -79,6 +79,10 @@ class Reason(StrEnum):
     EXPIRED = "expired"
     QUARANTINED = "quarantined"
     STOPPED = "stopped"
+    # skipped before any circuit was asked: this provider cannot carry this message
+    NOT_PINNED = "not_pinned"
+    TOO_MANY_RECIPIENTS = "too_many_recipients"
+    NEEDS_SMTPUTF8 = "needs_smtputf8"
 
 
 @dataclass(frozen=True, slots=True)

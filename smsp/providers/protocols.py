@@ -32,7 +32,8 @@ class HttpReply:
 
     ``headers`` have lower-case names. ``complete`` is false when the body was cut short or was
     longer than we read: ``body`` is then what came. ``received_at`` is Unix time in seconds, for
-    providers that name an absolute moment.
+    providers that name an absolute moment. ``request_written`` is false when the provider
+    answered before it had our last byte.
     """
 
     status: int
@@ -40,6 +41,7 @@ class HttpReply:
     body: bytes = b""
     complete: bool = True
     received_at: float = 0.0
+    request_written: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,120 @@
+"""The way of one message through the circuits: which, in which order, and when to stop.
+
+The only place that decides whether a message may be tried elsewhere. Owns no state: circuits
+hold theirs, and what is known of a message is in the value that comes back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil
+from uuid import UUID
+
+import trio
+
+from actors import Circuit, Snapshot
+from smsp.judgement import result_of
+from smsp.mail import Mail, Send
+from smsp.outcome import Attempt, Outcome, OutcomeWord, Refused, Sent, combine
+from smsp.providers.protocols import Capabilities
+from smsp.routing import Failover, Route, may_go_on, route
+
+RETRY_AFTER_S_MIN, RETRY_AFTER_S_MAX = 1, 3600
+HOLD_WITHOUT_END_S = 60
+"""What a caller is told to wait for a circuit that only an operator can release, in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A circuit, and what the provider behind it can carry."""
+
+    circuit: Circuit[Send, Outcome]
+    capabilities: Capabilities
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatched:
+    """What became of one message.
+
+    ``attempts`` are in order, refusals included. ``retry_after_s`` is a whole number of seconds,
+    1 to 3600, after which some provider may take mail; it is set for ``not_sent``.
+    """
+
+    id: UUID
+    outcome: OutcomeWord
+    attempts: tuple[Attempt, ...]
+    route: Route
+    retry_after_s: int | None = None
+
+    @property
+    def sent(self) -> tuple[str, Sent] | None:
+        """The provider that took the message, and its answer."""
+        for attempt in self.attempts:
+            if isinstance(attempt.result, Sent):
+                return attempt.provider, attempt.result
+        return None
+
+    @property
+    def tried(self) -> bool:
+        """Whether any provider was called."""
+        return any(not isinstance(attempt.result, Refused) for attempt in self.attempts)
+
+
+class Dispatcher:
+    """Puts messages to circuits in the order of ``destinations``."""
+
+    def __init__(self, destinations: Mapping[str, Destination], failover: Failover) -> None:
+        self._destinations = dict(destinations)
+        self._failover = failover
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The providers, in routing order."""
+        return tuple(self._destinations)
+
+    def snapshots(self) -> tuple[Snapshot, ...]:
+        """Every circuit's last snapshot, in routing order."""
+        return tuple(one.circuit.snapshot for one in self._destinations.values())
+
+    def route(self, mail: Mail) -> Route:
+        """Which providers would be asked to take this message, and which not."""
+        return route(mail, ((n, one.capabilities) for n, one in self._destinations.items()))
+
+    async def dispatch(self, send: Send, *, deadline: float) -> Dispatched:
+        """Try to send; never raises for what providers do, and is over by ``deadline``.
+
+        To be called inside a shielded scope: a send that has begun is never forgotten half-way.
+        """
+        way = self.route(send.mail)
+        attempts: list[Attempt] = []
+        for name in way.names:
+            asked_at = trio.current_time()
+            reply = await self._destinations[name].circuit.ask(send, deadline=deadline)
+            result = result_of(reply)
+            attempts.append(Attempt(name, result, trio.current_time() - asked_at))
+            if not may_go_on(result, self._failover):
+                break
+        all_tried = len(attempts) == len(way.names)
+        outcome = combine(attempts, all_tried=all_tried) if way.names else "rejected"
+        retry_after_s = self._retry_after_s(way.names) if outcome == "not_sent" else None
+        return Dispatched(send.id, outcome, tuple(attempts), way, retry_after_s)
+
+    def _retry_after_s(self, names: Sequence[str]) -> int:
+        snapshots = [self._destinations[name].circuit.snapshot for name in names]
+        return retry_after_s(snapshots, trio.current_time())
+
+
+def retry_after_s(snapshots: Sequence[Snapshot], now: float) -> int:
+    """The earliest moment at which one of these circuits may take mail, in whole seconds."""
+    waits_s = [_wait_s(snapshot, now) for snapshot in snapshots]
+    soonest_s = ceil(min(waits_s, default=RETRY_AFTER_S_MIN))
+    return min(max(soonest_s, RETRY_AFTER_S_MIN), RETRY_AFTER_S_MAX)
+
+
+def _wait_s(snapshot: Snapshot, now: float) -> float:
+    if snapshot.state in ("closed", "held_closed") or snapshot.probing:
+        return 0.0
+    if snapshot.due_at is None:
+        return HOLD_WITHOUT_END_S
+    return snapshot.due_at - now

@@ -1,0 +1,75 @@
+"""PURE. Between circuits and messages: what a circuit learns from an outcome, and what a
+circuit's reply means for the message."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from actors import (
+    Answered,
+    Cause,
+    Fault,
+    Neutral,
+    Refused,
+    Reply,
+    Success,
+    Throttled,
+    Unanswered,
+    Verdict,
+)
+from smsp import outcome as mail
+from smsp.outcome import Blame, NotSent, Outcome, Reason, Rejected, Result, Sent, Unknown
+
+_CAUSES = {
+    Cause.TIMEOUT: (Reason.TIMEOUT, Blame.PROVIDER),
+    Cause.DEADLINE: (Reason.DEADLINE, Blame.NOBODY),
+    Cause.CUT: (Reason.CUT, Blame.NOBODY),
+    Cause.FAILED: (Reason.ADAPTER_ERROR, Blame.NOBODY),
+}
+
+
+class OutcomeJudge:
+    """How SMSP's circuits read the outcomes that their providers come back with."""
+
+    def verdict(self, answer: Outcome) -> Verdict:
+        """What the breaker is to learn: only the provider's own faults count."""
+        match answer:
+            case Sent() | Rejected():
+                return Success()
+            case NotSent() | Unknown():
+                return _verdict_by_blame(answer)
+            case _:
+                assert_never(answer)
+
+    def word(self, reply: Reply[Outcome]) -> str:
+        """The word under which the reply is counted."""
+        return mail.word(result_of(reply))
+
+
+def result_of(reply: Reply[Outcome]) -> Result:
+    """What a circuit's reply means for the message."""
+    match reply:
+        case Answered(answer=answer):
+            return answer
+        case Refused(reason=refusal):
+            return mail.Refused(Reason(refusal.value))
+        case Unanswered(cause=cause, committed=committed):
+            reason, blame = _CAUSES[cause]
+            return Unknown(reason, blame) if committed else NotSent(reason, blame)
+        case _:
+            assert_never(reply)
+
+
+def _verdict_by_blame(answer: NotSent | Unknown) -> Verdict:
+    match answer.blame:
+        case Blame.PROVIDER:
+            timed_out = answer.reason is Reason.TIMEOUT
+            return Fault(answer.reason, timed_out=timed_out, retry_after_s=answer.retry_after_s)
+        case Blame.ACCOUNT:
+            return Fault(answer.reason, grave=True, retry_after_s=answer.retry_after_s)
+        case Blame.THROTTLE:
+            return Throttled(answer.reason, answer.retry_after_s)
+        case Blame.NOBODY:
+            return Neutral(answer.reason)
+        case _:
+            assert_never(answer.blame)

@@ -1,0 +1,125 @@
+"""An adapter bound to httpx: what a circuit calls for a provider with an HTTP API.
+
+Owns the two clients of one provider: one for mail, one for the probe, so that a probe never
+waits behind mail. Knows no provider's words and decides nothing about circuits.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+
+import httpx
+
+from actors import Progress
+from smsp.mail import Mailbox, Send
+from smsp.outcome import Blame, NotSent, Outcome, Reason, Rejected, Sent, Unknown
+from smsp.providers.exchange import Exchange, Interrupted
+from smsp.providers.phases import OUTCOMES
+from smsp.providers.protocols import Adapter, HttpCall, HttpReply, ProbeCall
+
+IDLE_S = 10.0
+"""Seconds an idle connection is kept. Well below the minute after which providers close theirs:
+a connection that closes as we write to it makes an outcome unknown."""
+
+_MAY_NOT_ASK = frozenset({Reason.UNAUTHORISED, Reason.FORBIDDEN})
+
+
+@dataclass(frozen=True, slots=True)
+class HttpProvider:
+    """One provider's account behind its HTTP API.
+
+    ``timeout_s`` is the time of each phase (see :class:`Exchange`). ``base_url`` replaces scheme,
+    host and port of every call.
+    """
+
+    adapter: Adapter
+    client: httpx.AsyncClient
+    probe_client: httpx.AsyncClient
+    poll_address: Mailbox
+    timeout_s: float
+    base_url: str | None = None
+
+    async def send(self, send: Send, progress: Progress) -> Outcome:
+        """Make the attempt; ``progress`` is told the moment the last byte has been written."""
+        exchange = Exchange(self.timeout_s, progress.commit)
+        result = await exchange.run(self.client, self._aimed(self.adapter.encode(send)))
+        return outcome_of(result, self.adapter.decode)
+
+    async def probe(self) -> Outcome:
+        """Test whether this provider would send: every step in order, until one does not pass."""
+        steps = self.adapter.probe(self.poll_address)
+        outcome: Outcome = NotSent(Reason.MISCONFIGURED, Blame.ACCOUNT)
+        for position, step in enumerate(steps, start=1):
+            result = await Exchange(self.timeout_s).run(self.probe_client, self._aimed(step.call))
+            outcome = outcome_of(result, step.decode)
+            if not (_passed(outcome) or _excused(step, outcome, last=position == len(steps))):
+                return outcome
+        return outcome
+
+    def _aimed(self, call: HttpCall) -> HttpCall:
+        if self.base_url is None:
+            return call
+        base = httpx.URL(self.base_url)
+        url = httpx.URL(call.url).copy_with(scheme=base.scheme, host=base.host, port=base.port)
+        return replace(call, url=str(url))
+
+
+def outcome_of(result: HttpReply | Interrupted, decode: Callable[[HttpReply], Outcome]) -> Outcome:
+    """What an exchange means for the message."""
+    if isinstance(result, Interrupted):
+        return OUTCOMES[result.phase, result.failure]
+    outcome = decode(result)
+    if isinstance(outcome, Sent) and not result.request_written:
+        # It claims to have taken a message that it has not had the whole of.
+        return Unknown(Reason.BAD_ANSWER)
+    return outcome
+
+
+@asynccontextmanager
+async def http_provider(
+    adapter: Adapter,
+    *,
+    poll_address: Mailbox,
+    timeout_s: float,
+    max_in_flight: int,
+    tls: ssl.SSLContext,
+    base_url: str | None = None,
+) -> AsyncIterator[HttpProvider]:
+    """A provider with its clients, which are closed at the end.
+
+    The pool has one connection more than calls can be in flight, so nobody ever waits for one.
+    """
+    async with (
+        _client(max_in_flight + 1, tls) as client,
+        _client(1, tls) as probe_client,
+    ):
+        yield HttpProvider(adapter, client, probe_client, poll_address, timeout_s, base_url)
+
+
+def _client(connections_max: int, tls: ssl.SSLContext) -> httpx.AsyncClient:
+    return httpx.AsyncClient(
+        verify=tls,
+        http1=True,
+        http2=False,
+        trust_env=False,
+        follow_redirects=False,
+        timeout=None,  # noqa: S113 - the exchange keeps the time, phase by phase
+        limits=httpx.Limits(
+            max_connections=connections_max,
+            max_keepalive_connections=connections_max,
+            keepalive_expiry=IDLE_S,
+        ),
+    )
+
+
+def _passed(outcome: Outcome) -> bool:
+    return isinstance(outcome, Sent | Rejected)
+
+
+def _excused(step: ProbeCall, outcome: Outcome, *, last: bool) -> bool:
+    """A status call that our key may not make proves nothing, if a send step follows."""
+    refused = isinstance(outcome, NotSent) and outcome.reason in _MAY_NOT_ASK
+    return refused and not step.sends and not last
