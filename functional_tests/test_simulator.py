@@ -1,0 +1,175 @@
+"""The simulated providers on real sockets: their switches, their control port, their command."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+
+import httpx
+import orjson
+import pytest
+import trio
+
+from smsp.simulator import Position, mailgun_and_sendgrid, run_simulators
+from tests.kit.peer import Peer
+from tests.kit.provider_requests import (
+    API_KEY,
+    DOMAIN,
+    mailgun_request,
+    on_the_wire,
+    sendgrid_request,
+)
+
+SOON = httpx.Timeout(0.3)
+HELLO = on_the_wire(mailgun_request(v__smsp_id="id-1"))
+
+
+@pytest.fixture
+async def simulation():
+    """The usual two providers."""
+    async with run_simulators(mailgun_and_sendgrid(API_KEY, DOMAIN)) as simulation:
+        yield simulation
+
+
+@pytest.fixture
+async def client():
+    """A client that keeps its connections, and has little patience."""
+    async with httpx.AsyncClient(trust_env=False, timeout=SOON) as client:
+        yield client
+
+
+async def send(client, provider, to="bob@example.org"):
+    """Send one message to the simulated Mailgun."""
+    request = mailgun_request(to, v__smsp_id="id-1")
+    url = provider.url + request.path
+    return await client.post(url, content=request.body, headers=request.headers)
+
+
+async def connect(provider):
+    """One connection, of which every byte is seen."""
+    return Peer(await trio.open_tcp_stream("127.0.0.1", provider.port))
+
+
+async def test_up(simulation, client):
+    """Both providers take mail over HTTP, into one outbox."""
+    mailgun, sendgrid = simulation.providers.values()
+    request = sendgrid_request(custom_args={"smsp-id": "id-2"})
+    url = sendgrid.url + request.path
+    assert (await send(client, mailgun)).status_code == 200
+    answer = await client.post(url, content=request.body, headers=request.headers)
+    assert (answer.status_code, answer.content) == (202, b"")
+    assert simulation.outbox.taken_by_id == {"id-1": 1, "id-2": 1}
+
+
+async def test_down_and_up_again(simulation, client):
+    """The port refuses connections, kept ones are closed, and the port stays the same."""
+    provider = simulation.providers["mailgun"]
+    port = provider.port
+    for times in (1, 2, 3):
+        async with await connect(provider) as kept:
+            assert (await kept.ask(HELLO)).status == 200
+            await provider.set_switch(Position.DOWN)
+            assert await kept.rest() == b""
+        with pytest.raises(httpx.ConnectError):
+            await send(client, provider)
+        await provider.set_switch(Position.UP)
+        assert (provider.port, simulation.outbox.taken("id-1")) == (port, times)
+
+
+async def test_a_switch_turned_twice_at_once(simulation, client):
+    """Each turn is in effect when it returns, and the last one stays."""
+    provider = simulation.providers["mailgun"]
+    async with trio.open_nursery() as nursery:
+        for position in (Position.DOWN, Position.UP, Position.DOWN, Position.HANG, Position.UP):
+            nursery.start_soon(provider.set_switch, position)
+    await provider.set_switch(Position.UP)
+    assert (await send(client, provider)).status_code == 200
+
+
+async def test_hang(simulation):
+    """New connections wait in the backlog, kept ones unanswered; what waits is taken in the end."""
+    provider = simulation.providers["mailgun"]
+    async with await connect(provider) as kept:
+        assert (await kept.ask(HELLO)).status == 200
+        await provider.set_switch(Position.HANG)
+        async with await connect(provider) as new:
+            for peer in (kept, new):
+                await peer.say(HELLO)
+                with trio.move_on_after(0.2) as patience:
+                    await peer.hear()
+                assert patience.cancelled_caught
+            assert simulation.outbox.taken("id-1") == 1
+            await provider.set_switch(Position.UP)
+            assert [(await peer.hear()).status for peer in (kept, new)] == [200, 200]
+    assert simulation.outbox.taken("id-1") == 3
+
+
+async def test_stall(simulation):
+    """Connections are accepted and nothing is read: a large message stops half-way."""
+    provider = simulation.providers["mailgun"]
+    await provider.set_switch(Position.STALL)
+    large = on_the_wire(mailgun_request(html="x" * (16 * 1024 * 1024)))
+    async with await connect(provider) as peer:
+        with trio.move_on_after(0.5) as patience:
+            await peer.say(large)
+        assert patience.cancelled_caught
+    assert simulation.outbox.tally.accepted == {}
+    await provider.set_switch(Position.UP)
+    async with await connect(provider) as peer:
+        assert (await peer.ask(large)).status == 200
+
+
+@pytest.mark.parametrize(
+    ("local_part", "error", "taken"),
+    [
+        ("hang", httpx.ReadTimeout, 0),
+        ("accept-then-hang", httpx.ReadTimeout, 1),
+        ("drop", httpx.RemoteProtocolError, 0),
+        ("accept-then-drop", httpx.RemoteProtocolError, 1),
+        ("garbage", httpx.RemoteProtocolError, 0),
+        ("cut", httpx.RemoteProtocolError, 1),
+    ],
+)
+async def test_faults_as_a_client_sees_them(simulation, client, local_part, error, taken):
+    """Each spoilt answer is the failure it is meant to be."""
+    with pytest.raises(error):
+        await send(client, simulation.providers["mailgun"], f"{local_part}@example.org")
+    assert simulation.outbox.taken("id-1") == taken
+
+
+async def test_the_control_port(simulation, client):
+    """A provider is broken and mended over HTTP, and the outbox can be read from outside."""
+    provider = simulation.providers["mailgun"]
+    switch = f"{simulation.control_url}/providers/mailgun"
+    assert (await client.put(switch, content="down")).json()["switch"] == "down"
+    with pytest.raises(httpx.ConnectError):
+        await send(client, provider)
+    assert (await client.put(switch, json={"switch": "up"})).json()["switch"] == "up"
+    assert (await send(client, provider)).status_code == 200
+    outbox = (await client.get(f"{simulation.control_url}/outbox")).json()
+    assert outbox["accepted"] == {"mailgun": 1}
+
+
+async def test_a_port_that_is_taken(simulation):
+    """Starting on it fails, and says so."""
+    taken = {"mailgun": simulation.providers["sendgrid"].port}
+    with pytest.raises(OSError, match="in use"):
+        async with run_simulators(mailgun_and_sendgrid(), ports=taken):
+            raise AssertionError("it started")
+
+
+def test_the_command():
+    """One line of JSON says where everything is; SIGTERM ends it, with status 0."""
+    command = [sys.executable, "-m", "smsp.simulator", "--api-key", "another-key"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        where = orjson.loads(process.stdout.readline())
+        assert set(where) == {"mailgun_port", "sendgrid_port", "control_port"}
+        scopes = httpx.get(
+            f"http://127.0.0.1:{where['sendgrid_port']}/v3/scopes",
+            headers={"Authorization": "Bearer another-key"},
+            trust_env=False,
+        )
+        assert scopes.status_code == 200
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=10) == 0

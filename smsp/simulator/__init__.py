@@ -1,0 +1,49 @@
+"""Simulated e-mail providers over real HTTP on loopback, for ``smsp demo`` and black-box tests.
+
+They speak the providers' own wire, check what the real ones check, and misbehave on demand: by
+the recipient (``accept-then-drop@example.org``) and by a switch per provider. The outbox knows
+what they really took, which is the truth to compare SMSP's answers with.
+
+Everything here stands apart from SMSP itself: it imports nothing of it, so that no mistake
+can be made in the same way on both sides of the wire.
+"""
+
+from smsp.simulator.faults import FAULTS, Delivery, Fault, fault_for, fault_table
+from smsp.simulator.mailgun_wire import MailgunWire
+from smsp.simulator.outbox import Entry, Outbox, Tally
+from smsp.simulator.sendgrid_wire import SendGridWire
+from smsp.simulator.server import SimulatedProvider
+from smsp.simulator.simulation import (
+    API_KEY,
+    DOMAIN,
+    Simulation,
+    mailgun_and_sendgrid,
+    run_simulators,
+)
+from smsp.simulator.switch import Position
+from smsp.simulator.wire import Answer, Request, Submission, Verdict, Wire
+
+__all__ = [
+    "API_KEY",
+    "DOMAIN",
+    "FAULTS",
+    "Answer",
+    "Delivery",
+    "Entry",
+    "Fault",
+    "MailgunWire",
+    "Outbox",
+    "Position",
+    "Request",
+    "SendGridWire",
+    "SimulatedProvider",
+    "Simulation",
+    "Submission",
+    "Tally",
+    "Verdict",
+    "Wire",
+    "fault_for",
+    "fault_table",
+    "mailgun_and_sendgrid",
+    "run_simulators",
+]
