@@ -1,0 +1,215 @@
+"""What is told to operators: one event a line, on stdout.
+
+The only configurer of structlog. Turns notices into events. Masks addresses here and nowhere
+else; keys, bodies, an exception's text and a provider's own words never come in.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from traceback import extract_tb
+from typing import Protocol, TextIO, assert_never
+from uuid import UUID
+
+import orjson
+import structlog
+from structlog.typing import EventDict, Processor
+
+from actors import (
+    Answered,
+    CallFailed,
+    Crashed,
+    Moved,
+    Notice,
+    Probed,
+    Replied,
+    Settled,
+    Unanswered,
+)
+from smsp.judgement import result_of
+from smsp.mail import Mailbox, Send
+from smsp.outcome import Outcome, Sent, Unknown, reason_of, word
+
+RECIPIENTS_LOGGED = 10
+DOUBTS_KEPT = 10_000
+
+_LEVELS = {"not_sent": "warning", "unknown": "warning"}
+_MOVES = {
+    "closed": ("circuit.closed", "info"),
+    "open": ("circuit.opened", "warning"),
+    "held_open": ("circuit.held", "warning"),
+    "held_closed": ("circuit.held", "warning"),
+    "quarantined": ("circuit.quarantined", "error"),
+}
+
+
+class Log(Protocol):
+    """The part of a structlog logger that is used here."""
+
+    def debug(self, event: str, **fields: object) -> object: ...
+    def info(self, event: str, **fields: object) -> object: ...
+    def warning(self, event: str, **fields: object) -> object: ...
+    def error(self, event: str, **fields: object) -> object: ...
+
+
+def make_log(output_format: str, *, debug: bool, node: str, out: TextIO | None = None) -> Log:
+    """A logger that writes one event at a time to ``out`` (stdout).
+
+    ``output_format`` is ``JSON_ONELINE``, ``JSON_PRETTY`` or ``DEBUG``. With ``debug`` events of
+    level debug are written, too. Every event carries ``time``, ``level`` and ``node``.
+    """
+    stream = sys.stdout if out is None else out
+    rendering: Processor
+    match output_format:
+        case "JSON_ONELINE":
+            rendering = _json(0)
+        case "JSON_PRETTY":
+            rendering = _json(orjson.OPT_INDENT_2)
+        case _:
+            rendering = structlog.dev.ConsoleRenderer(colors=stream.isatty(), sort_keys=False)
+    log: Log = structlog.wrap_logger(
+        structlog.PrintLogger(stream),
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+            rendering,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger("debug" if debug else "info"),
+        node=node,
+    )
+    return log
+
+
+class Telemetry:
+    """The one observer of all circuits. Synchronous and quick: actors call it from their loops."""
+
+    def __init__(self, log: Log, *, whole_addresses: bool = False) -> None:
+        self.log = log
+        self._whole_addresses = whole_addresses
+        self._doubts = _Doubts()
+
+    def observe(self, notice: Notice[Send, Outcome]) -> None:
+        """Log what a circuit reports."""
+        match notice:
+            case Replied():
+                self._replied(notice)
+            case Settled():
+                self._settled(notice)
+            case Moved(circuit=name, transition=move):
+                event, level = _MOVES[move.target]
+                fields = {"state": move.target, "was": move.source, "reason": move.reason}
+                self._at(level)(event, provider=name, **fields)
+            case Probed(circuit=name):
+                event, level = ("probe.passed" if notice.passed else "probe.failed", "info")
+                fields = {"outcome": notice.outcome, "reason": notice.reason}
+                self._at(level)(event, provider=name, **fields, seconds=_ms(notice.seconds))
+            case CallFailed(circuit=name, error=error):
+                self.log.error("adapter.failed", provider=name, **described(error))
+            case Crashed(circuit=name, error=error):
+                event = "actor.quarantined" if notice.quarantined else "actor.restarted"
+                self.log.error(event, provider=name, restarts=notice.restarts, **described(error))
+            case _:
+                assert_never(notice)
+
+    def masked(self, mailboxes: Sequence[Mailbox]) -> list[str]:
+        """Addresses as they may be logged: the first few, masked unless told otherwise."""
+        shown = mailboxes[:RECIPIENTS_LOGGED]
+        return [box.address if self._whole_addresses else mask(box) for box in shown]
+
+    def _replied(self, notice: Replied[Send, Outcome]) -> None:
+        result = result_of(notice.reply)
+        outcome = word(result)
+        send = notice.question
+        self._at(_LEVELS.get(outcome, "info"))(
+            f"email.{outcome}",
+            requestkey=send.request_key,
+            id=str(send.id),
+            provider=notice.circuit,
+            outcome=outcome,
+            reason=reason_of(result),
+            seconds=_ms(notice.seconds),
+            recipients=self.masked(send.mail.recipients),
+        )
+        if isinstance(result, Unknown):
+            self._doubts.doubted(send.id)
+        if isinstance(result, Sent):
+            self._doubts.sent(send.id)
+
+    def _settled(self, notice: Settled[Send, Outcome]) -> None:
+        send = notice.question
+        fields = {
+            "requestkey": send.request_key,
+            "id": str(send.id),
+            "provider": notice.circuit,
+            "seconds": _ms(notice.seconds),
+        }
+        match notice.reply:
+            case Unanswered(cause=cause):
+                self.log.warning("email.unsettled", outcome="unknown", reason=cause, **fields)
+            case Answered(answer=outcome):
+                reason = reason_of(outcome)
+                self.log.info("email.settled", outcome=word(outcome), reason=reason, **fields)
+                if isinstance(outcome, Sent) and self._doubts.sent(send.id):
+                    self.log.error("email.duplicated", **fields)
+            case _:
+                assert_never(notice.reply)
+
+    def _at(self, level: str) -> Callable[..., object]:
+        match level:
+            case "warning":
+                return self.log.warning
+            case "error":
+                return self.log.error
+            case _:
+                return self.log.info
+
+
+def mask(mailbox: Mailbox) -> str:
+    """``a***@b.c``: enough to recognise an address that one knows, and no more."""
+    return f"{mailbox.local[:1]}***@{mailbox.ascii_domain}"
+
+
+def described(error: BaseException) -> dict[str, object]:
+    """An error as it may be logged: its class and where it was raised, never its text, which may
+    quote a message or a key. Of a group, the first error in it."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    frames = extract_tb(error.__traceback__)
+    where = [f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in frames]
+    return {"error": type(error).__qualname__, "where": where[-8:]}
+
+
+class _Doubts:
+    """Which recent messages were once unknown, and whether they were sent elsewhere since.
+
+    Only with ``SMSP_FAILOVER=any`` can a doubted message be sent again; then a late "sent" of
+    the first call is a duplicate. Bounded: the oldest doubt goes.
+    """
+
+    def __init__(self) -> None:
+        self._sent: OrderedDict[UUID, bool] = OrderedDict()
+
+    def doubted(self, message: UUID) -> None:
+        self._sent.setdefault(message, False)
+        if len(self._sent) > DOUBTS_KEPT:
+            self._sent.popitem(last=False)
+
+    def sent(self, message: UUID) -> bool:
+        """Note that a doubted message was sent; true if it had been sent before."""
+        before = self._sent.get(message)
+        if before is not None:
+            self._sent[message] = True
+        return bool(before)
+
+
+def _json(option: int) -> Processor:
+    def render(_logger: object, _method: str, event: EventDict) -> str:
+        return orjson.dumps(event, option=option | orjson.OPT_NON_STR_KEYS, default=str).decode()
+
+    return render
+
+
+def _ms(seconds: float) -> float:
+    return round(seconds, 3)

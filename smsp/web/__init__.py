@@ -1,0 +1,1 @@
+"""The HTTP face of SMSP. The only importer of Quart."""

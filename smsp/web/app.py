@@ -1,0 +1,131 @@
+"""The Quart application: its routes, and what every answer has in common.
+
+Every answer carries ``RequestKey``; every error is JSON; nothing outside knows of Quart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+from uuid import uuid4
+
+import trio
+from quart import Request, Response, g, request
+from quart_trio import QuartTrio
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+
+from smsp.telemetry import described
+from smsp.web.circuits import circuits
+from smsp.web.connection import LeanConnection, PulledRequest
+from smsp.web.cors import share
+from smsp.web.docs import docs
+from smsp.web.emails import emails
+from smsp.web.health import health
+from smsp.web.replies import error_reply
+from smsp.web.services import Services
+
+REQUEST_KEY_CHARACTERS_MAX = 128
+BODY_S_MAX = 60
+"""Seconds in which a whole body must have come."""
+
+_QUIET = frozenset({"/healthcheck", "/livez", "/readyz"})
+_CODES = {
+    HTTPStatus.NOT_FOUND: ("not_found", "There is nothing here."),
+    HTTPStatus.METHOD_NOT_ALLOWED: ("method_not_allowed", "This route has other methods."),
+    HTTPStatus.REQUEST_TIMEOUT: ("body_timeout", "The body took too long to come."),
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ("too_large", "The body is too large."),
+}
+
+
+class App(QuartTrio):
+    """Quart on trio, with requests that run in their connection's own task."""
+
+    asgi_http_class = LeanConnection
+    request_class = PulledRequest
+
+
+def create_app(services: Services) -> App:
+    """The whole HTTP face, over these services."""
+    app = App("smsp", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = services.max_body_bytes
+    app.config["BODY_TIMEOUT"] = BODY_S_MAX
+    app.url_map.strict_slashes = False
+    for blueprint in (emails, circuits, health, docs):
+        app.register_blueprint(blueprint(services))
+    app.before_request(_arrive(services))
+    app.after_request(_depart(services))
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(Exception, _bug(services))
+    return app
+
+
+def _arrive(services: Services) -> Callable[[], Response | None]:
+    def arrive() -> Response | None:
+        g.arrived_at = trio.current_time()
+        g.request_key = _request_key(request)
+        g.told = {}
+        if services.keyring.in_url(request.args.items(multi=True)):
+            return error_reply(
+                HTTPStatus.BAD_REQUEST,
+                "key_in_url",
+                "A key belongs in the header X-API-KEY, never in the URL. Replace this key.",
+            )
+        return None
+
+    return arrive
+
+
+def _depart(services: Services) -> Callable[[Response], Response]:
+    def depart(response: Response) -> Response:
+        response.headers["RequestKey"] = g.request_key
+        share(request, response, services.cors_origins)
+        if services.readiness.draining:
+            response.headers["Connection"] = "close"
+        rule = request.url_rule
+        tell = services.log.debug if request.path in _QUIET else services.log.info
+        tell(
+            "request.handled",
+            requestkey=g.request_key,
+            method=request.method,
+            route=None if rule is None else rule.rule,
+            status=response.status_code,
+            seconds=round(trio.current_time() - g.arrived_at, 3),
+            **g.told,
+        )
+        return response
+
+    return depart
+
+
+def _request_key(asked: Request) -> str:
+    for name in ("RequestKey", "X-Request-ID"):
+        text = asked.headers.get(name, "")
+        if 0 < len(text) <= REQUEST_KEY_CHARACTERS_MAX and _is_token(text):
+            return text
+    return str(uuid4())
+
+
+def _is_token(text: str) -> bool:
+    return text.isascii() and text.isprintable() and " " not in text
+
+
+def _http_error(error: HTTPException) -> Response:
+    status = error.code or HTTPStatus.INTERNAL_SERVER_ERROR
+    code, message = _CODES.get(
+        HTTPStatus(status), ("bad_request", "The request could not be understood.")
+    )
+    headers = {}
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        headers["Allow"] = ", ".join(sorted(error.valid_methods))
+    return error_reply(status, code, message, headers=headers)
+
+
+def _bug(services: Services) -> Callable[[Exception], Response]:
+    # The HTTP edge: a bug costs one request, is reported, and shows nothing of itself.
+    def bug(error: Exception) -> Response:
+        services.log.error("request.failed", requestkey=g.request_key, **described(error))
+        return error_reply(
+            HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "SMSP failed to handle this request."
+        )
+
+    return bug

@@ -1,0 +1,112 @@
+"""How one HTTP request runs: in the connection's own task, its body read when somebody asks.
+
+Stock quart-trio starts a nursery with two tasks for each request and cancels it at the end, and
+hypercorn's code for closing and idle connections runs inside: ``Connection: close`` is ignored,
+idle connections are never closed, and every one of them holds up a shutdown. Here there is no
+nursery, so there is nothing to cancel; and since nobody listens for a hang-up while a handler
+runs, a caller who hangs up cannot end a send half-way.
+
+Reading the body on demand is what lets a key be checked before a byte of the body is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING
+
+import trio
+from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable
+from quart.wrappers import Response
+from quart_trio.asgi import TrioASGIHTTPConnection
+from quart_trio.wrappers.request import TrioBody, TrioRequest
+from werkzeug.exceptions import ClientDisconnected
+
+if TYPE_CHECKING:
+    from werkzeug.wrappers import Response as WerkzeugResponse
+
+LINGER_S = 2.0
+LINGER_BYTES_MAX = 64 * 1024 * 1024
+"""A caller who is refused while still writing is read on for so long, or so much: closing at once
+would reset the connection, and the refusal might be lost with it."""
+
+
+class PulledBody(TrioBody):
+    """A request body that is pulled from the connection."""
+
+    receive: ASGIReceiveCallable
+
+    def __await__(self) -> Generator[object, None, bytes]:
+        return self._pulled().__await__()
+
+    async def pull(self) -> bool:
+        """Read the next piece; false when there is none."""
+        message = await self.receive()
+        if message["type"] != "http.request":
+            return False
+        self.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            self.set_complete()
+            return False
+        return True
+
+    @property
+    def complete(self) -> bool:
+        """Whether the whole body has been read."""
+        return self._complete.is_set() and self._must_raise is None
+
+    async def _pulled(self) -> bytes:
+        while not self._complete.is_set():
+            if self._must_raise is not None:
+                raise self._must_raise
+            if not await self.pull() and not self._complete.is_set():
+                raise ClientDisconnected
+        if self._must_raise is not None:
+            raise self._must_raise
+        return bytes(self._data)
+
+
+class PulledRequest(TrioRequest):
+    """A request whose body is pulled."""
+
+    body_class = PulledBody
+
+
+class LeanConnection(TrioASGIHTTPConnection):
+    """One request, handled in the task that hypercorn gave it."""
+
+    async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        request = self._create_request_from_scope(send)
+        assert isinstance(request.body, PulledBody)
+        request.body.receive = receive
+        response = await self.app.handle_request(request)
+        await self._answer(send, response, request.body)
+
+    async def _answer(
+        self, send: ASGISendCallable, response: Response | WerkzeugResponse, body: PulledBody
+    ) -> None:
+        headers = [(k.lower().encode("latin-1"), v.encode("latin-1")) for k, v in response.headers]
+        await send(
+            {"type": "http.response.start", "status": response.status_code, "headers": headers}
+        )
+        content = await _content(response)
+        unread = not body.complete
+        await send({"type": "http.response.body", "body": content, "more_body": unread})
+        if unread:
+            await _linger(body)
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _content(response: Response | WerkzeugResponse) -> bytes:
+    if isinstance(response, Response):
+        return await response.get_data(as_text=False)
+    return response.get_data(as_text=False)
+
+
+async def _linger(body: PulledBody) -> None:
+    left = LINGER_BYTES_MAX
+    with trio.move_on_after(LINGER_S):
+        while left > 0:
+            message = await body.receive()
+            if message["type"] != "http.request" or not message.get("more_body", False):
+                return
+            left -= len(message.get("body", b""))

@@ -1,0 +1,74 @@
+"""Whether the process lives, whether it should get traffic, and how its circuits are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Literal
+
+from quart import Blueprint, Response, request
+
+from actors import Snapshot
+from smsp.web.auth import Scope
+from smsp.web.gate import presented_key
+from smsp.web.replies import json_reply
+from smsp.web.services import Services
+
+TAKES_MAIL = frozenset({"closed", "held_closed"})
+
+
+def health(services: Services) -> Blueprint:
+    """The routes, over these services."""
+    blueprint = Blueprint("health", __name__)
+
+    @blueprint.get("/healthcheck")
+    async def healthcheck() -> Response:
+        snapshots = services.mailroom.snapshots()
+        body: dict[str, object] = {
+            "status": status_of(snapshots, draining=services.readiness.draining)
+        }
+        key = presented_key(services)
+        if key is not None and Scope.OBSERVE in key.scopes:
+            body["version"] = services.version
+            body["node"] = services.node
+            body["providers"] = {one.name: one.state for one in snapshots}
+        return json_reply(body)
+
+    @blueprint.get("/livez")
+    async def livez() -> Response:
+        return json_reply({"status": "ok"})
+
+    @blueprint.get("/readyz")
+    async def readyz() -> Response:
+        why_not = _why_not_ready(services)
+        if why_not is None:
+            return json_reply({"status": "ok"})
+        body = {"status": "unready", "message": why_not}
+        return json_reply(body, HTTPStatus.SERVICE_UNAVAILABLE)
+
+    return blueprint
+
+
+def status_of(
+    snapshots: Sequence[Snapshot], *, draining: bool
+) -> Literal["ok", "degraded", "down", "draining"]:
+    """One word for all circuits: ``down`` when none takes mail, ``degraded`` when some do not."""
+    if draining:
+        return "draining"
+    taking = sum(snapshot.state in TAKES_MAIL for snapshot in snapshots)
+    if taking == 0:
+        return "down"
+    return "ok" if taking == len(snapshots) else "degraded"
+
+
+def _why_not_ready(services: Services) -> str | None:
+    states = [snapshot.state for snapshot in services.mailroom.snapshots()]
+    if not services.readiness.started:
+        return "The actors have not started."
+    if services.readiness.draining:
+        return "This node is stopping."
+    if all(state == "quarantined" for state in states):
+        return "Every actor is quarantined."
+    if request.args.get("circuits") == "any" and not TAKES_MAIL.intersection(states):
+        return "No circuit can take mail."
+    return None

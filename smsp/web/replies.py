@@ -1,0 +1,175 @@
+"""Outcomes, faults and snapshots as status, headers and JSON. The words here are the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+import orjson
+from quart import Response
+
+from actors import Snapshot, Transition
+from smsp.dispatcher import Dispatched
+from smsp.message import InvalidJson, InvalidMessage
+from smsp.outcome import Attempt, Refused, Sent, reason_of, word
+from smsp.routing import Route
+from smsp.web.services import Services
+
+JSON = "application/json"
+DETAIL_CHARACTERS_MAX = 200
+FIRST_CALL_S = 1
+
+_STATUSES = {
+    "sent": HTTPStatus.OK,
+    "rejected": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "not_sent": HTTPStatus.SERVICE_UNAVAILABLE,
+    "unknown": HTTPStatus.GATEWAY_TIMEOUT,
+}
+_MESSAGES = {
+    "rejected": "The message was refused.",
+    "not_sent": "The message was not sent. It is safe to try again.",
+    "unknown": "The message may or may not have been sent. Trying again may send it twice.",
+    "no_provider": "No provider can take mail now. The message was not sent.",
+    "cannot_carry": "No provider can carry this message.",
+}
+
+
+def json_reply(
+    body: object, status: int = HTTPStatus.OK, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Any answer."""
+    response = Response(orjson.dumps(body), status=status, content_type=JSON)
+    response.headers.update(headers or {})
+    return response
+
+
+def error_reply(
+    status: int,
+    code: str,
+    message: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    **more: object,
+) -> Response:
+    """An error: a sentence for people, a stable word for programs."""
+    return json_reply({"message": message, "code": code, **more}, status, headers)
+
+
+def busy_reply(code: str, message: str) -> Response:
+    """503 to a caller who should come back soon: nothing of the message was read."""
+    return error_reply(
+        HTTPStatus.SERVICE_UNAVAILABLE, code, message, headers={"Retry-After": str(FIRST_CALL_S)}
+    )
+
+
+def invalid_reply(fault: InvalidJson | InvalidMessage) -> Response:
+    """400 for what is no JSON, 422 for what is no message; the first fault's field by name."""
+    if isinstance(fault, InvalidJson):
+        return error_reply(HTTPStatus.BAD_REQUEST, "invalid_json", fault.message)
+    first = fault.faults[0]
+    return error_reply(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "invalid_message",
+        f"{first.field}: {first.message}" if first.field else first.message,
+        field=first.field,
+        faults=[{"field": one.field, "message": one.message} for one in fault.faults],
+    )
+
+
+def dispatched_reply(done: Dispatched) -> Response:
+    """What became of a message."""
+    attempts = [_skipped(skip.provider, skip.reason) for skip in done.route.skipped]
+    attempts = [row for row in attempts if row["reason"] != "not_pinned"]
+    attempts += [_attempt(attempt) for attempt in done.attempts]
+    common: dict[str, object] = {"id": str(done.id), "outcome": done.outcome, "attempts": attempts}
+    if done.sent is not None:
+        provider, answer = done.sent
+        return json_reply({**common, "provider": provider, "messageid": answer.message_id})
+    code = _code(done)
+    headers = {"Retry-After": str(done.retry_after_s)} if done.retry_after_s else None
+    return error_reply(
+        _STATUSES[done.outcome], code, _message(done, code), headers=headers, **common
+    )
+
+
+def route_reply(route: Route) -> Response:
+    """What would be done with a message."""
+    skipped = [{"provider": skip.provider, "reason": skip.reason} for skip in route.skipped]
+    return json_reply({"valid": True, "route": list(route.names), "skipped": skipped})
+
+
+def snapshot_json(snapshot: Snapshot, services: Services) -> dict[str, object]:
+    """One circuit, for whoever watches. Times are RFC 3339 UTC."""
+    moment = services.moment
+    probe, failure = snapshot.last_probe, snapshot.last_failure
+    due_at = snapshot.due_at if snapshot.state == "open" else None
+    return {
+        "name": snapshot.name,
+        "kind": services.kinds[snapshot.name],
+        "state": snapshot.state,
+        "reason": snapshot.reason,
+        "since": moment(snapshot.since),
+        "epoch": snapshot.epoch,
+        "in_flight": snapshot.in_flight,
+        "settling": snapshot.settling,
+        "limit": snapshot.limit,
+        "max_in_flight": snapshot.max_in_flight,
+        "mailbox": {"depth": snapshot.mailbox_depth, "capacity": snapshot.mailbox_capacity},
+        "next_probe_at": None if due_at is None else moment(due_at),
+        "last_probe": None
+        if probe is None
+        else {"at": moment(probe.at), "outcome": probe.outcome, "seconds": _s(probe.seconds)},
+        "last_failure": None
+        if failure is None
+        else {"at": moment(failure.at), "reason": failure.reason},
+        "counts": {name: snapshot.counts.get(name, 0) for name in _COUNTED},
+        "restarts": snapshot.restarts,
+        "alive": snapshot.alive,
+        "transitions": [_transition(move, services) for move in snapshot.transitions],
+    }
+
+
+_COUNTED = ("sent", "rejected", "not_sent", "unknown", "refused")
+
+
+def _transition(move: Transition, services: Services) -> dict[str, object]:
+    return {
+        "at": services.moment(move.at),
+        "from": move.source,
+        "to": move.target,
+        "reason": move.reason,
+    }
+
+
+def _attempt(attempt: Attempt) -> dict[str, object]:
+    result = attempt.result
+    row: dict[str, object] = {
+        "provider": attempt.provider,
+        "outcome": word(result),
+        "reason": reason_of(result),
+        "seconds": _s(attempt.seconds),
+    }
+    if not isinstance(result, Sent | Refused) and result.detail:
+        row["detail"] = result.detail[:DETAIL_CHARACTERS_MAX]
+    return row
+
+
+def _skipped(provider: str, reason: str) -> dict[str, object]:
+    return {"provider": provider, "outcome": "refused", "reason": reason, "seconds": 0.0}
+
+
+def _code(done: Dispatched) -> str:
+    if done.outcome == "not_sent" and not done.tried:
+        return "no_provider"
+    return done.outcome
+
+
+def _message(done: Dispatched, code: str) -> str:
+    if not done.route.names:
+        limits = ", ".join(f"{skip.provider}: {skip.reason}" for skip in done.route.skipped)
+        return f"{_MESSAGES['cannot_carry']} ({limits})"
+    return _MESSAGES[code]
+
+
+def _s(seconds: float) -> float:
+    return round(seconds, 3)

@@ -1,0 +1,69 @@
+"""What the HTTP handlers are given. Wiring makes one; the handlers change nothing in it but
+through its methods."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+from uuid import UUID, uuid4
+
+import trio
+
+from actors import Snapshot
+from smsp.dispatcher import Dispatched
+from smsp.mail import Mail, Send
+from smsp.routing import Route
+from smsp.telemetry import Log
+from smsp.web.auth import Keyring
+from smsp.web.budget import ByteBudget
+
+
+class Mailroom(Protocol):
+    """What handlers need of the dispatcher."""
+
+    @property
+    def names(self) -> tuple[str, ...]: ...
+
+    def snapshots(self) -> tuple[Snapshot, ...]: ...
+
+    def route(self, mail: Mail) -> Route: ...
+
+    async def dispatch(self, send: Send, *, deadline: float) -> Dispatched: ...
+
+
+@dataclass
+class Readiness:
+    """Where the process is in its life. Changed by ``serve`` only."""
+
+    started: bool = False
+    draining: bool = False
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything behind the routes.
+
+    ``kinds`` tells each provider's kind by its name. ``wall_clock`` gives the time of day, for
+    showing moments of the run's clock; nothing is decided by it.
+    """
+
+    mailroom: Mailroom
+    keyring: Keyring
+    log: Log
+    kinds: dict[str, str]
+    version: str
+    node: str
+    max_body_bytes: int
+    body_budget: ByteBudget
+    cors_origins: tuple[str, ...] = ("*",)
+    control_headers: tuple[str, ...] = ()
+    readiness: Readiness = field(default_factory=Readiness)
+    new_id: Callable[[], UUID] = uuid4
+    wall_clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    def moment(self, at: float) -> str:
+        """A moment of the run's clock as RFC 3339 UTC, to the millisecond."""
+        when = self.wall_clock() + timedelta(seconds=at - trio.current_time())
+        return when.isoformat(timespec="milliseconds").replace("+00:00", "Z")
