@@ -1,0 +1,69 @@
+"""What a message can say about itself."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError
+from uuid import UUID
+
+import pytest
+
+from smsp.mail import Attachment, Mail, Mailbox, Send
+
+ALICE = Mailbox("alice", "bücher.example", "xn--bcher-kva.example", "Alice")
+BOB = Mailbox("bob", "example.org", "example.org")
+JOERG = Mailbox("jörg", "example.org", "example.org")
+
+
+def test_a_provider_is_told_the_idna_form_of_a_domain():
+    """The address has its domain in ASCII, whatever the caller wrote."""
+    assert ALICE.address == "alice@xn--bcher-kva.example"
+
+
+def test_only_a_local_part_outside_ascii_needs_smtputf8():
+    """An international domain travels as IDNA; an international local part can't."""
+    assert JOERG.needs_smtputf8
+    assert not ALICE.needs_smtputf8
+
+
+def test_a_mailbox_reads_as_people_write_it():
+    """With a name it is name and angle brackets, without one the bare address."""
+    assert str(ALICE) == "Alice <alice@xn--bcher-kva.example>"
+    assert str(BOB) == "bob@example.org"
+
+
+def test_everybody_who_gets_a_copy_is_a_recipient():
+    """To, cc and bcc count; reply-to does not."""
+    mail = Mail(sender=BOB, to=(ALICE,), cc=(BOB,), bcc=(JOERG,), reply_to=(ALICE,))
+    assert mail.recipients == (ALICE, BOB, JOERG)
+
+
+def test_a_content_id_makes_an_attachment_inline():
+    """Without one it is a file to save."""
+    assert Attachment("logo.png", "image/png", b"", content_id="logo").inline
+    assert not Attachment("logo.png", "image/png", b"").inline
+
+
+def test_the_content_of_an_attachment_stays_out_of_its_repr():
+    """A repr ends up in logs and tracebacks; somebody's file must not."""
+    assert "secret" not in repr(Attachment("a.txt", "text/plain", b"secret"))
+
+
+def test_a_message_without_extras_has_empty_ones():
+    """No headers, no metadata, no attachments, no tags: nothing an adapter must test for None."""
+    mail = Mail(sender=BOB, to=(ALICE,))
+    assert (mail.headers, mail.metadata, mail.attachments, mail.tags) == ({}, {}, (), ())
+
+
+def test_a_message_can_not_be_changed():
+    """What was checked at the door is what is sent."""
+    mail = Mail(sender=BOB, to=(ALICE,))
+    with pytest.raises(FrozenInstanceError):
+        mail.subject = "another"
+    with pytest.raises(TypeError):
+        mail.headers["Bcc"] = "eve@example.net"
+
+
+def test_every_attempt_carries_the_same_message_id():
+    """It is made of our id and the sender's domain, so a receiver can tell a duplicate."""
+    send = Send(UUID("12345678-1234-4234-8234-123456789abc"), Mail(sender=ALICE, to=(BOB,)))
+    assert send.message_id == "<12345678-1234-4234-8234-123456789abc@xn--bcher-kva.example>"
