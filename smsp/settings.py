@@ -1,0 +1,97 @@
+"""The environment, read once into one frozen value.
+
+Owns the only reading of :data:`os.environ`, and the order in which its variables are judged. Every
+mistake is found before anything is started, and no message holds a variable's value.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from pydantic import TypeAdapter
+
+from smsp.providers import KINDS
+from smsp.settings_environment import Mistake, ReadFile, Reading, read_file
+from smsp.settings_kinds import Kinds
+from smsp.settings_model import MOCK_MODE, OWN, Settings, variable_of
+from smsp.settings_not_yet import refuse_not_yet
+from smsp.settings_providers import ProviderSettings, read_providers
+from smsp.settings_values import parse_flag
+
+__all__ = ["Mistake", "ProviderSettings", "Settings", "SettingsError", "load"]
+
+KEY_CHARACTERS_MIN = 16
+"""A shorter ``SMSP_API_KEY`` can be guessed: it is taken with a warning."""
+
+FUNCTIONAL_TESTS_OWN = ("SMSP_PROTOCOL", "SMSP_HOST_PORT")
+"""Read by the functional tests only; a server started beside them must not stumble over them."""
+
+
+class SettingsError(Exception):
+    """Everything that is wrong with the environment, by variable, in order of their names."""
+
+    def __init__(self, mistakes: tuple[Mistake, ...]) -> None:
+        super().__init__(mistakes)
+        self.mistakes = mistakes
+
+    def __str__(self) -> str:
+        return "\n".join(str(mistake) for mistake in self.mistakes)
+
+
+def load(
+    environ: Mapping[str, str] | None = None,
+    *,
+    kinds: Kinds = KINDS,
+    read_file: ReadFile = read_file,
+) -> Settings:
+    """The settings in ``environ``, by default the process's own environment.
+
+    Raises :class:`SettingsError` with all mistakes at once.
+    """
+    reading = Reading(os.environ if environ is None else environ, read_file)
+    reading.know(FUNCTIONAL_TESTS_OWN)
+    refuse_not_yet(reading)
+    settings = _settings(reading)
+    providers = read_providers(
+        reading,
+        kinds,
+        mock=_is_mock(reading),
+        # With a mistake in SMSP's own variables, the providers are still judged: by the defaults.
+        inherited=_inherited(settings or Settings.model_construct()),
+        own_variables=reading.known,
+    )
+    reading.refuse_unknown()
+    _warn_of_a_short_key(reading, settings)
+    if settings is None or reading.mistakes:
+        raise SettingsError(reading.mistakes)
+    return settings.model_copy(update={"providers": providers, "warnings": reading.warnings})
+
+
+def _settings(reading: Reading) -> Settings | None:
+    texts = {variable: reading.take(variable) for variable in OWN}
+    given = {variable: text for variable, text in texts.items() if text is not None}
+    return reading.build(TypeAdapter(Settings), given, variable_of)
+
+
+def _is_mock(reading: Reading) -> bool:
+    """Asked by itself, so that no mistake elsewhere makes the mock's user hear of credentials."""
+    try:
+        return parse_flag(reading.take(MOCK_MODE) or "false")
+    except ValueError:
+        return False
+
+
+def _inherited(settings: Settings) -> Mapping[str, object]:
+    return {
+        "TIMEOUT": settings.call_timeout_s,
+        "POLL_INTERVAL": settings.poll_interval_s,
+        "poll_interval_max_s": settings.poll_interval_max_s,
+        "TRIP": settings.trip,
+        "MAX_IN_FLIGHT": settings.max_in_flight,
+    }
+
+
+def _warn_of_a_short_key(reading: Reading, settings: Settings | None) -> None:
+    if settings is not None and len(settings.api_key) < KEY_CHARACTERS_MIN:
+        reading.warn(f"SMSP_API_KEY has fewer than {KEY_CHARACTERS_MIN} characters: easy to guess")

@@ -1,0 +1,133 @@
+"""Which accounts at which kinds of provider there are, and whose variable is whose.
+
+Owns the names that ``SMSP_PROVIDERS`` gives, and what may be a name. Must not know what the
+settings of any kind mean: it is told their names only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from smsp.settings_environment import PREFIX, Reading, is_injected
+
+PROVIDERS = "SMSP_PROVIDERS"
+KIND = "KIND"
+
+OLDER: Mapping[str, str] = MappingProxyType(
+    {
+        "SMSP_MAILGUN_API_KEY": "SMSP_MG_API_KEY",
+        "SMSP_MAILGUN_DOMAIN": "SMSP_MG_DOMAIN",
+        "SMSP_SENDGRID_API_KEY": "SMSP_SG_API_KEY",
+    }
+)
+"""The names that the first SMSP gave, each by the name it has now. Both are read."""
+
+SettingsByKind = Mapping[str, tuple[str, ...]]
+"""For each kind, what may follow ``SMSP_<NAME>_``."""
+
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
+_QUOTED_CHARACTERS_MAX = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One provider as the operator names it, and what kind of provider it is."""
+
+    name: str
+    kind: str
+
+
+def prefix_of(name: str) -> str:
+    """What the variables of the provider ``name`` begin with."""
+    return f"{PREFIX}{name.upper().replace('-', '_')}_"
+
+
+def owner_of(variable: str, names: Iterable[str]) -> str | None:
+    """The provider a variable belongs to: the longest of ``names`` it could belong to."""
+    could = [name for name in names if variable.startswith(prefix_of(name))]
+    return max(could, key=len, default=None)
+
+
+def read_accounts(
+    reading: Reading, settings: SettingsByKind, own_variables: Iterable[str]
+) -> tuple[Account, ...]:
+    """The accounts in their order: those named, else each kind that has a variable set.
+
+    ``own_variables`` are SMSP's own, which no provider's name may capture.
+    """
+    text = reading.take(PROVIDERS)
+    if text is None:
+        names = tuple(kind for kind in settings if _is_begun(reading, kind, settings))
+    else:
+        names = tuple(part.strip() for part in text.split(","))
+    faults = tuple(_faults(names, frozenset(own_variables)))
+    if faults:
+        reading.refuse(PROVIDERS, "; ".join(faults))
+        for name in names:
+            reading.know_all_under(prefix_of(name))
+        return ()
+    found = (_account(reading, name, names, settings) for name in names)
+    return tuple(account for account in found if account is not None)
+
+
+def variables_of(account: Account, settings: SettingsByKind) -> tuple[str, ...]:
+    """Every variable that this account could have, but for older names."""
+    prefix = prefix_of(account.name)
+    return tuple(prefix + setting for setting in (*settings.get(account.kind, ()), KIND))
+
+
+def _is_begun(reading: Reading, kind: str, settings: SettingsByKind) -> bool:
+    variables = variables_of(Account(kind, kind), settings)
+    return any(
+        reading.is_set(variable) or (variable in OLDER and reading.is_set(OLDER[variable]))
+        for variable in variables
+    )
+
+
+def _faults(names: tuple[str, ...], own_variables: frozenset[str]) -> Iterator[str]:
+    for place, name in enumerate(names):
+        if not _NAME.fullmatch(name):
+            yield f"has {name[:_QUOTED_CHARACTERS_MAX]!r}, which is no name: [a-z][a-z0-9-]{{0,31}}"
+        elif name == "events":
+            yield "cannot have 'events', the path of the event stream"
+        elif name in names[:place]:
+            yield f"names {name!r} more than once"
+        elif captured := _captured(name, own_variables):
+            yield f"cannot have {name!r}: it would capture {captured}, a variable of SMSP's own"
+        elif is_injected(prefix_of(name)) or is_injected(f"{prefix_of(name)}HOST"):
+            yield f"cannot have {name!r}: its variables look like those of a container link"
+
+
+def _captured(name: str, own_variables: frozenset[str]) -> str | None:
+    prefix = prefix_of(name)
+    every = own_variables | {PROVIDERS, *OLDER.values()}
+    # With _FILE at the end, as each of them may be written.
+    captured = (own for own in every if f"{own}_FILE".startswith(prefix))
+    return min(captured, default=None)
+
+
+def _account(
+    reading: Reading, name: str, names: tuple[str, ...], settings: SettingsByKind
+) -> Account | None:
+    variable = prefix_of(name) + KIND
+    kind = reading.take(variable) if owner_of(variable, names) == name else None
+    if name in settings and kind in {None, name}:
+        return Account(name, name)
+    if name in settings:
+        reading.refuse(variable, f"must be {name}, or left out: the name is that of a kind")
+    elif kind in settings:
+        return Account(name, kind)
+    elif kind is None:
+        reading.refuse(variable, f"is required: {name!r} is not itself a kind ({_list(settings)})")
+    else:
+        reading.refuse(variable, f"must be one of: {_list(settings)}")
+    # What this account's variables mean cannot be told, so none of them is a mistake yet.
+    reading.know_all_under(prefix_of(name))
+    return None
+
+
+def _list(kinds: Iterable[str]) -> str:
+    return ", ".join(kinds)

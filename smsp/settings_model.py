@@ -1,0 +1,214 @@
+"""PURE. What SMSP was told: one frozen value, and the declaration of each of its variables.
+
+A field is the whole truth about its variable: name, default, range, unit and meaning; the table in
+the README is made from it. Owns what must hold between two variables. Must not know where texts
+come from, nor what any setting is used for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, SecretStr, ValidationInfo, field_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from actors.trip import FirstFailure
+from smsp.mail import Mailbox
+from smsp.mailbox import parse_mailbox
+from smsp.settings_providers import (
+    CallTimeout,
+    Flag,
+    MaxInFlight,
+    PollInterval,
+    ProviderSettings,
+    Trip,
+    variables_in,
+)
+from smsp.settings_values import Parsed, parse_host, parse_key, parse_origins, seconds, whole
+
+MOCK_MODE = "SMSP_MOCK_EMAIL_SERVICE"
+
+_BYTES_MAX = 2**34
+# The first SMSP's own typing error, which its users have copied.
+_SPELLINGS: Mapping[str, str] = MappingProxyType({"JSON_ONLINE": "JSON_ONELINE"})
+
+
+class Settings(BaseSettings):
+    """What SMSP was told, complete and valid. ``_s`` is in seconds, ``_bytes`` in bytes."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        arbitrary_types_allowed=True,
+        case_sensitive=True,
+        validate_by_name=True,
+    )
+
+    host: Annotated[str, Parsed(parse_host)] = Field(
+        "127.0.0.1",
+        validation_alias="SMSP_HOST",
+        description="address to listen on",
+    )
+    port: Annotated[int, whole(0, 65535)] = Field(
+        8080,
+        validation_alias="SMSP_PORT",
+        description="port to listen on; `0` for any that is free",
+    )
+    api_key: Annotated[SecretStr, Parsed(parse_key)] = Field(
+        validation_alias="SMSP_API_KEY",
+        description="the key that callers show; it may do everything",
+    )
+    mock: Flag = Field(
+        False,
+        validation_alias=MOCK_MODE,
+        description="one provider in the process, `mock`, that sends nothing",
+    )
+    poll_message_address: Annotated[Mailbox, Parsed(parse_mailbox)] | None = Field(
+        None,
+        validation_alias="SMSP_POLL_MESSAGE_ADDRESS",
+        validate_default=True,
+        description="From and To of the dummy message that polls an open circuit; "
+        f"required unless `{MOCK_MODE}=true`",
+    )
+    call_timeout_s: CallTimeout = Field(
+        2.0,
+        validation_alias="SMSP_CALL_TIMEOUT",
+        description="patience with a provider, for each of: connect and TLS; "
+        "no progress while writing; from the last byte written to the answer",
+    )
+    poll_interval_s: PollInterval = Field(
+        5.0,
+        validation_alias="SMSP_POLL_INTERVAL",
+        description="from the opening of a circuit to its first probe; then doubled with jitter",
+    )
+    poll_interval_max_s: PollInterval = Field(
+        60.0,
+        validation_alias="SMSP_POLL_INTERVAL_MAX",
+        validate_default=True,
+        description="longest time between two probes",
+    )
+    trip: Trip = Field(
+        FirstFailure(),
+        validation_alias="SMSP_TRIP",
+        description="when a circuit opens: `first-failure`, or `consecutive:N` failures in a row",
+    )
+    failover: Literal["open", "safe", "any"] = Field(
+        "safe",
+        validation_alias="SMSP_FAILOVER",
+        description="when the next provider may be tried: `open`, only past a circuit that "
+        "refuses; `safe`, also when it is proven that nothing was sent; `any`, also when that is "
+        "not known, which may send twice",
+    )
+    routing: Literal["priority", "weighted"] = Field(
+        "priority",
+        validation_alias="SMSP_ROUTING",
+        description="which provider is tried first: `priority`, in the order of `SMSP_PROVIDERS`",
+    )
+    max_in_flight: MaxInFlight = Field(
+        256,
+        validation_alias="SMSP_MAX_IN_FLIGHT",
+        description="calls to one provider that are not over; beyond it the circuit refuses",
+    )
+    settle_timeout_s: Annotated[float, seconds(0, 300)] = Field(
+        30.0,
+        validation_alias="SMSP_SETTLE_TIMEOUT",
+        description="how long a call that was too slow for its caller may still find its outcome",
+    )
+    max_body_bytes: Annotated[int, whole(1024, _BYTES_MAX, "bytes")] = Field(
+        25 * 2**20,
+        validation_alias="SMSP_MAX_BODY_BYTES",
+        description="largest request",
+    )
+    max_buffered_bytes: Annotated[int, whole(1024, _BYTES_MAX, "bytes")] = Field(
+        256 * 2**20,
+        validation_alias="SMSP_MAX_BUFFERED_BYTES",
+        validate_default=True,
+        description="all requests held at once; beyond it a new one is answered 503 `busy`",
+    )
+    drain_timeout_s: Annotated[float, seconds(0, 3600)] = Field(
+        10.0,
+        validation_alias="SMSP_DRAIN_TIMEOUT",
+        description="how long SIGTERM waits for callers to be answered",
+    )
+    drain_delay_s: Annotated[float, seconds(0, 600)] = Field(
+        0.0,
+        validation_alias="SMSP_DRAIN_DELAY",
+        description="how long after SIGTERM connections are still taken, for a load balancer",
+    )
+    log_format: Annotated[
+        Literal["JSON_ONELINE", "JSON_PRETTY", "DEBUG"],
+        BeforeValidator(lambda text: _SPELLINGS.get(text, text)),
+    ] = Field(
+        "DEBUG",
+        validation_alias="SMSP_LOG_OUTPUT_FORMAT",
+        description="`JSON_ONELINE` (or `JSON_ONLINE`), `JSON_PRETTY`, or `DEBUG` for people",
+    )
+    log_debug: Flag = Field(
+        False,
+        validation_alias="SMSP_LOG_OUTPUT_DEBUG",
+        description="log events of level debug, too",
+    )
+    log_addresses: Flag = Field(
+        False,
+        validation_alias="SMSP_LOG_ADDRESSES",
+        description="log recipients whole; else masked, `a***@b.c`",
+    )
+    cors_origins: Annotated[tuple[str, ...], Parsed(parse_origins)] = Field(
+        ("*",),
+        validation_alias="SMSP_CORS_ORIGINS",
+        description="web origins whose pages may send: `*`, or a comma list",
+    )
+    trusted_proxies: tuple[str, ...] = ()
+    providers: tuple[ProviderSettings, ...] = ()
+    """In routing order; never empty in what :func:`load` returns."""
+    warnings: tuple[str, ...] = ()
+    """What is no mistake, but should be logged at the start."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what it is called with: pydantic-settings' own reading of the process is off."""
+        return (init_settings,)
+
+    @field_validator("poll_message_address")
+    @classmethod
+    def _there_is_something_to_poll_with(
+        cls, address: Mailbox | None, info: ValidationInfo
+    ) -> Mailbox | None:
+        if address is None and not info.data.get("mock", True):
+            raise ValueError(f"is required unless {MOCK_MODE}=true")
+        return address
+
+    @field_validator("poll_interval_max_s")
+    @classmethod
+    def _not_below_the_first(cls, highest_s: float, info: ValidationInfo) -> float:
+        if highest_s < info.data.get("poll_interval_s", highest_s):
+            raise ValueError("must not be below SMSP_POLL_INTERVAL")
+        return highest_s
+
+    @field_validator("max_buffered_bytes")
+    @classmethod
+    def _room_for_one(cls, buffered_bytes: int, info: ValidationInfo) -> int:
+        if buffered_bytes < info.data.get("max_body_bytes", buffered_bytes):
+            raise ValueError("must not be below SMSP_MAX_BODY_BYTES")
+        return buffered_bytes
+
+
+OWN: Mapping[str, FieldInfo] = variables_in(Settings)
+"""SMSP's own variables, whole names, in the order in which people should read of them."""
+
+
+def variable_of(field_or_variable: str) -> str:
+    """The variable of a field. pydantic names a field where a default is at fault."""
+    field = Settings.model_fields.get(field_or_variable)
+    return field_or_variable if field is None else str(field.validation_alias)

@@ -1,0 +1,238 @@
+"""What each provider was told.
+
+Owns the settings that every provider has. A kind's own settings are the fields of its adapter, a
+frozen pydantic dataclass: they are read off the type, so a new adapter changes nothing here.
+Must not know any kind by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Annotated, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SkipValidation,
+    TypeAdapter,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic.fields import FieldInfo
+
+from actors.trip import TripRule
+from smsp.providers.protocols import Adapter
+from smsp.settings_accounts import (
+    OLDER,
+    PROVIDERS,
+    Account,
+    SettingsByKind,
+    owner_of,
+    prefix_of,
+    read_accounts,
+    variables_of,
+)
+from smsp.settings_environment import Reading
+from smsp.settings_kinds import Kinds, own_settings
+from smsp.settings_not_yet import NOT_YET_OF_A_PROVIDER, refuse_not_yet
+from smsp.settings_values import (
+    Parsed,
+    is_plaintext_abroad,
+    parse_base_url,
+    parse_flag,
+    parse_trip,
+    seconds,
+    whole,
+)
+
+MOCK = "mock"
+
+CallTimeout = Annotated[float, seconds(0.05, 300)]
+PollInterval = Annotated[float, seconds(0.01, 3600)]
+Trip = Annotated[TripRule, Parsed(parse_trip)]
+MaxInFlight = Annotated[int, whole(1, 10_000, "calls")]
+Flag = Annotated[bool, Parsed(parse_flag)]
+
+
+class ProviderSettings(BaseModel):
+    """One provider. Where it was told nothing of its own, the value is that of all providers."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        arbitrary_types_allowed=True,
+        validate_by_name=True,
+    )
+
+    name: str
+    kind: str
+    own: SkipValidation[Adapter | None]
+    """The adapter, which is its kind's own settings; ``None`` for the mock."""
+
+    poll_interval_max_s: float
+    """The longest wait before a probe; the same for every provider."""
+
+    timeout_s: CallTimeout = Field(
+        validation_alias="TIMEOUT",
+        description="the same, for this provider alone",
+    )
+    poll_interval_s: PollInterval = Field(
+        validation_alias="POLL_INTERVAL",
+        description="the same, for this provider alone",
+    )
+    trip: Trip = Field(
+        validation_alias="TRIP",
+        description="the same, for this provider alone",
+    )
+    max_in_flight: MaxInFlight = Field(
+        validation_alias="MAX_IN_FLIGHT",
+        description="the same, for this provider alone",
+    )
+    weight: int = Field(1, validation_alias="WEIGHT", description="share of the messages")
+    from_domains: tuple[str, ...] = Field(
+        (),
+        validation_alias="FROM_DOMAINS",
+        description="the only sender domains it is used for",
+    )
+    probe: Literal["auto"] = Field(
+        "auto",
+        validation_alias="PROBE",
+        description="how an open circuit is polled: `auto`, the provider's best dummy message",
+    )
+    allow_plaintext: Flag = Field(
+        False,
+        validation_alias="ALLOW_PLAINTEXT",
+        description="allow `http://` in `_BASE_URL` to another machine: it exposes the credentials",
+    )
+    base_url: Annotated[str, Parsed(parse_base_url)] | None = Field(
+        None,
+        validation_alias="BASE_URL",
+        description="another scheme, host and port for the provider's API; its paths are kept",
+    )
+
+    @field_validator("poll_interval_s")
+    @classmethod
+    def _within_the_maximum(cls, interval_s: float, info: ValidationInfo) -> float:
+        highest = info.data["poll_interval_max_s"]
+        if interval_s > highest:
+            raise ValueError(f"must not be above SMSP_POLL_INTERVAL_MAX ({highest:g} s)")
+        return interval_s
+
+    @field_validator("base_url")
+    @classmethod
+    def _plaintext_stays_here(cls, base_url: str | None, info: ValidationInfo) -> str | None:
+        if (
+            base_url
+            and is_plaintext_abroad(base_url)
+            and not info.data.get("allow_plaintext", True)
+        ):
+            raise ValueError(
+                "must be https://, as the host is not this machine; "
+                "_ALLOW_PLAINTEXT=true would expose the credentials"
+            )
+        return base_url
+
+
+def variables_in(model: type[BaseModel]) -> Mapping[str, FieldInfo]:
+    """The fields that have a variable, by its name."""
+    fields = model.model_fields.values()
+    aliases = ((field.validation_alias, field) for field in fields)
+    return MappingProxyType({name: field for name, field in aliases if isinstance(name, str)})
+
+
+SHARED: Mapping[str, FieldInfo] = variables_in(ProviderSettings)
+"""What may follow ``SMSP_<NAME>_`` whatever the kind."""
+
+INHERITED: Mapping[str, str] = MappingProxyType(
+    {
+        "TIMEOUT": "SMSP_CALL_TIMEOUT",
+        "POLL_INTERVAL": "SMSP_POLL_INTERVAL",
+        "TRIP": "SMSP_TRIP",
+        "MAX_IN_FLIGHT": "SMSP_MAX_IN_FLIGHT",
+    }
+)
+"""Of these, those that default to a variable for all providers."""
+
+
+def read_providers(
+    reading: Reading,
+    kinds: Kinds,
+    *,
+    mock: bool,
+    inherited: Mapping[str, object],
+    own_variables: Iterable[str],
+) -> tuple[ProviderSettings, ...]:
+    """The providers in their order; in mock mode the mock alone, whatever else is set.
+
+    ``inherited`` holds the values for all providers, by the names of :class:`ProviderSettings`'
+    variables. ``own_variables`` are those of SMSP itself.
+    """
+    settings = {
+        kind: (*(own.setting for own in own_settings(adapter)), *SHARED)
+        for kind, adapter in kinds.items()
+    }
+    named = read_accounts(reading, settings, own_variables)
+    used = (Account(MOCK, MOCK),) if mock else named
+    if not used and not reading.is_set(PROVIDERS):
+        reading.refuse(PROVIDERS, f"is required, or the credentials of a kind: {', '.join(kinds)}")
+    names = tuple(account.name for account in used)
+    _set_aside(reading, settings, named, names)
+    built = (_provider(reading, account, kinds, names, inherited) for account in used)
+    return tuple(provider for provider in built if provider is not None)
+
+
+def _set_aside(
+    reading: Reading, settings: SettingsByKind, named: tuple[Account, ...], used: tuple[str, ...]
+) -> None:
+    """The variables of kinds and accounts not in use are right, but somebody should know."""
+    idle = dict.fromkeys((*named, *(Account(kind, kind) for kind in settings)))
+    variables = [
+        variable
+        for account in idle
+        if account.name not in used
+        for variable in variables_of(account, settings)
+        if owner_of(variable, used) is None
+    ]
+    variables += [OLDER[variable] for variable in variables if variable in OLDER]
+    reading.know(variables)
+    if unused := [variable for variable in variables if reading.is_set(variable)]:
+        reading.warn(f"not used, as their provider is not: {', '.join(unused)}")
+
+
+def _provider(
+    reading: Reading,
+    account: Account,
+    kinds: Kinds,
+    names: tuple[str, ...],
+    inherited: Mapping[str, object],
+) -> ProviderSettings | None:
+    prefix = prefix_of(account.name)
+    refuse_not_yet(reading, prefix, NOT_YET_OF_A_PROVIDER)
+    shared = {setting: _take(reading, prefix + setting, account.name, names) for setting in SHARED}
+    about: dict[str, object] = {"name": account.name, "kind": account.kind, "own": None}
+    if account.kind in kinds:
+        about["own"] = _own(reading, account, kinds[account.kind], names)
+    given = {setting: text for setting, text in shared.items() if text is not None}
+    target = TypeAdapter(ProviderSettings)
+    return reading.build(target, {**inherited, **given, **about}, lambda name: prefix + name)
+
+
+def _own(
+    reading: Reading, account: Account, adapter: type[Adapter], names: tuple[str, ...]
+) -> Adapter | None:
+    prefix = prefix_of(account.name)
+    given: dict[str, str] = {}
+    for own in own_settings(adapter):
+        text = _take(reading, prefix + own.setting, account.name, names)
+        if text is not None:
+            given[own.setting.lower()] = text
+    return reading.build(TypeAdapter(adapter), given, lambda name: prefix + name.upper())
+
+
+def _take(reading: Reading, variable: str, name: str, names: tuple[str, ...]) -> str | None:
+    if owner_of(variable, names) != name:
+        return None
+    return reading.take(variable, older=OLDER.get(variable))

@@ -1,0 +1,179 @@
+"""PURE. From the text of a variable to its value, and back to text.
+
+Owns the syntax of every kind of setting. Each parser raises :class:`ValueError` with words that
+follow a variable's name ("must be ..."), and never repeats the text it was given: that text may
+be a secret in the wrong place. Knows no variable by name, no environment and no provider.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pydantic import SecretStr
+from pydantic_core import CoreSchema, core_schema
+
+from actors.trip import Consecutive, FirstFailure, TripRule
+
+MASKED = "**********"
+TRIP_COUNT_MAX = 1000
+
+_TRUE = frozenset({"true", "1", "yes", "on"})
+_FALSE = frozenset({"false", "0", "no", "off"})
+_WHOLE = re.compile(r"[0-9]{1,15}")
+_DECIMAL = re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})?|\.[0-9]{1,15}")
+_HOST = re.compile(r"[A-Za-z0-9._-]{1,253}")
+_ORIGIN = re.compile(
+    r"(?P<scheme>https?)://(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]{1,253})(:(?P<port>[0-9]{1,5}))?"
+)
+_CONSECUTIVE = re.compile(r"consecutive:([0-9]{1,4})")
+_LATER_RULES = re.compile(r"rate:[0-9]+%/[0-9]+s?|slow:[0-9]+%>[0-9]*\.?[0-9]+s/[0-9]+s?")
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """Annotates a field whose text is read by ``parse``; a value that is no text is left alone.
+
+    For people: ``unit`` is the unit of the field's number (``s``, ``bytes``, ``calls``), and
+    ``span`` between what it may be.
+    """
+
+    parse: Callable[[str], object]
+    unit: str = ""
+    span: str = ""
+
+    def __get_pydantic_core_schema__(self, source: object, handler: object) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self._value)
+
+    def _value(self, given: object) -> object:
+        return self.parse(given) if isinstance(given, str) else given
+
+
+def seconds(lowest: float, highest: float) -> Parsed:
+    """A decimal number of seconds from ``lowest`` to ``highest``, both included."""
+
+    span = f"{lowest:g} to {highest:g}"
+
+    def parse(text: str) -> float:
+        if not _DECIMAL.fullmatch(text) or not lowest <= float(text) <= highest:
+            raise ValueError(f"must be a number of seconds from {span}")
+        return float(text)
+
+    return Parsed(parse, "s", span)
+
+
+def whole(lowest: int, highest: int, unit: str = "") -> Parsed:
+    """A whole number of ``unit`` from ``lowest`` to ``highest``, both included."""
+    what = f"a whole number of {unit}" if unit else "a whole number"
+    span = f"{lowest} to {highest}"
+
+    def parse(text: str) -> int:
+        if not _WHOLE.fullmatch(text) or not lowest <= int(text) <= highest:
+            raise ValueError(f"must be {what} from {span}")
+        return int(text)
+
+    return Parsed(parse, unit, span)
+
+
+def parse_flag(text: str) -> bool:
+    """Yes or no, in the spellings that container tools produce."""
+    if text.lower() in _TRUE:
+        return True
+    if text.lower() in _FALSE:
+        return False
+    raise ValueError("must be true or false")
+
+
+def parse_trip(text: str) -> TripRule:
+    """When a circuit opens: ``first-failure``, or ``consecutive:N`` with N from 1 to 1000."""
+    if text == "first-failure":
+        return FirstFailure()
+    if (found := _CONSECUTIVE.fullmatch(text)) and 1 <= int(found[1]) <= TRIP_COUNT_MAX:
+        return Consecutive(int(found[1]))
+    if _LATER_RULES.fullmatch(text):
+        raise ValueError("is not supported by this version: use first-failure or consecutive:N")
+    raise ValueError(f"must be first-failure or consecutive:N with N from 1 to {TRIP_COUNT_MAX}")
+
+
+def parse_host(text: str) -> str:
+    """A name or an IP address to listen on; an IPv6 address with or without brackets."""
+    bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    if not _HOST.fullmatch(bare) and _ip(bare) is None:
+        raise ValueError("must be a host name or an IP address")
+    return bare
+
+
+def parse_key(text: str) -> SecretStr:
+    """A key that can travel in a header: visible ASCII without spaces (RFC 9110 §5.5)."""
+    if not travels_in_a_header(text):
+        raise ValueError("must be visible ASCII characters without spaces")
+    return SecretStr(text)
+
+
+def travels_in_a_header(text: str) -> bool:
+    """Whether ``text`` is visible ASCII without spaces, and not empty."""
+    return bool(text) and all("!" <= character <= "~" for character in text)
+
+
+def parse_origins(text: str) -> tuple[str, ...]:
+    """``*`` for any web page, or a comma list of origins (RFC 6454): ``https://example.org``."""
+    origins = tuple(part.strip() for part in text.split(","))
+    if origins != ("*",) and not all(_origin(origin) for origin in origins):
+        raise ValueError("must be * or a comma list of origins such as https://example.org")
+    return origins
+
+
+def parse_base_url(text: str) -> str:
+    """Scheme, host and perhaps port of a server; the paths of its API are its adapter's."""
+    base = text.removesuffix("/")
+    if _origin(base) is None:
+        raise ValueError(
+            "must be https://host or https://host:port and nothing more: "
+            "no path, query, fragment or user name"
+        )
+    return base
+
+
+def is_plaintext_abroad(base_url: str) -> bool:
+    """Whether what is sent to ``base_url`` leaves this machine unencrypted."""
+    found = _origin(base_url)
+    return found is not None and found["scheme"] == "http" and not _is_loopback(found["host"])
+
+
+def spelled(value: object) -> str:
+    """The text that an operator would write for ``value``; a secret is masked."""
+    match value:
+        case None:
+            return ""
+        case SecretStr():
+            return MASKED
+        case bool():
+            return str(value).lower()
+        case float():
+            return f"{value:g}"
+        case tuple():
+            return ",".join(spelled(part) for part in value)
+        case _:
+            return str(value)
+
+
+def _origin(text: str) -> re.Match[str] | None:
+    found = _ORIGIN.fullmatch(text)
+    if found is None or not 1 <= int(found["port"] or 1) <= 65535:
+        return None
+    bracketed = found["host"].startswith("[")
+    return None if bracketed and _ip(found["host"][1:-1]) is None else found
+
+
+def _is_loopback(host: str) -> bool:
+    address = _ip(host.strip("[]"))
+    return host.lower() == "localhost" if address is None else address.is_loopback
+
+
+def _ip(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
