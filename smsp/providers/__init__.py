@@ -1,0 +1,23 @@
+"""The registry: every kind of provider that SMSP knows.
+
+A new provider is one file with one adapter, and one line here. Its settings are the adapter's
+fields, so nothing else has to learn of it. The order decides who goes first when an operator
+names no providers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from smsp.providers.mailgun import Mailgun
+from smsp.providers.protocols import Adapter
+from smsp.providers.sendgrid import SendGrid
+
+KINDS: Mapping[str, type[Adapter]] = MappingProxyType(
+    {
+        "mailgun": Mailgun,
+        "sendgrid": SendGrid,
+    }
+)
+"""The adapter of each kind, by the word that ``SMSP_PROVIDERS`` and ``_KIND`` use for it."""
