@@ -59,8 +59,8 @@ async def _respond(
             match fault.says:
                 case Verdict() as verdict:
                     answer = wire.answer(verdict, submission, number=number, now=now())
-                case Answer() as answer:
-                    pass
+                case Answer() as from_the_edge:
+                    answer = from_the_edge
             await _deliver(conversation, answer, fault.delivery)
 
 

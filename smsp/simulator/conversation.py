@@ -20,7 +20,6 @@ BODY_BYTES_MAX = 64 * 1024 * 1024
 IDLE_S = 75.0
 """How long a connection may take over one request, waiting for its first byte included."""
 
-_CHUNK_BYTES = 64 * 1024
 _GARBAGE = b"\x15\x03\x03\x00\x02\x02\x28 no HTTP at all\r\n\r\n"
 
 
@@ -28,7 +27,8 @@ class Conversation:
     """Requests and answers in turn, until either side has had enough.
 
     ``receive`` replaces the plain ``stream.receive_some`` where reading is to be held back.
-    ``now`` tells Unix time in seconds, for the ``Date`` header.
+    ``now`` tells Unix time in seconds, for the ``Date`` header. A longer body than
+    ``body_bytes_max`` is refused as soon as it is seen to be too long.
     """
 
     def __init__(
