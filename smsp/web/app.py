@@ -5,7 +5,7 @@ Every answer carries ``RequestKey``; every error is JSON; nothing outside knows 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from uuid import uuid4
 
@@ -52,6 +52,7 @@ def create_app(services: Services) -> App:
     app.url_map.strict_slashes = False
     for blueprint in (emails, circuits, health, docs):
         app.register_blueprint(blueprint(services))
+    # Hooks are async, all of them: Quart would run synchronous ones in threads.
     app.before_request(_arrive(services))
     app.after_request(_depart(services))
     app.register_error_handler(HTTPException, _http_error)
@@ -59,8 +60,8 @@ def create_app(services: Services) -> App:
     return app
 
 
-def _arrive(services: Services) -> Callable[[], Response | None]:
-    def arrive() -> Response | None:
+def _arrive(services: Services) -> Callable[[], Awaitable[Response | None]]:
+    async def arrive() -> Response | None:
         g.arrived_at = trio.current_time()
         g.request_key = _request_key(request)
         g.told = {}
@@ -75,8 +76,8 @@ def _arrive(services: Services) -> Callable[[], Response | None]:
     return arrive
 
 
-def _depart(services: Services) -> Callable[[Response], Response]:
-    def depart(response: Response) -> Response:
+def _depart(services: Services) -> Callable[[Response], Awaitable[Response]]:
+    async def depart(response: Response) -> Response:
         response.headers["RequestKey"] = g.request_key
         share(request, response, services.cors_origins)
         if services.readiness.draining:
@@ -109,7 +110,7 @@ def _is_token(text: str) -> bool:
     return text.isascii() and text.isprintable() and " " not in text
 
 
-def _http_error(error: HTTPException) -> Response:
+async def _http_error(error: HTTPException) -> Response:
     status = error.code or HTTPStatus.INTERNAL_SERVER_ERROR
     code, message = _CODES.get(
         HTTPStatus(status), ("bad_request", "The request could not be understood.")
@@ -120,9 +121,9 @@ def _http_error(error: HTTPException) -> Response:
     return error_reply(status, code, message, headers=headers)
 
 
-def _bug(services: Services) -> Callable[[Exception], Response]:
+def _bug(services: Services) -> Callable[[Exception], Awaitable[Response]]:
     # The HTTP edge: a bug costs one request, is reported, and shows nothing of itself.
-    def bug(error: Exception) -> Response:
+    async def bug(error: Exception) -> Response:
         services.log.error("request.failed", requestkey=g.request_key, **described(error))
         return error_reply(
             HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "SMSP failed to handle this request."
