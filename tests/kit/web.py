@@ -1,0 +1,173 @@
+"""What stands behind the routes, for tests of the HTTP face: a mailroom that says what it is told
+to, a log that remembers, and ``fake_services``, which puts them together.
+
+A test makes its own ``FakeMailroom`` when it wants to script or look at it::
+
+    mailroom = FakeMailroom([dispatched(NotSent(Reason.UNAVAILABLE, Blame.PROVIDER))])
+    client = create_app(fake_services(mailroom=mailroom)).test_client()
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from actors import Snapshot
+from smsp.dispatcher import Dispatched
+from smsp.mail import Mail, Send
+from smsp.outcome import Attempt, Result, Sent, combine
+from smsp.routing import Route, Skipped
+from smsp.web.auth import Key, Keyring, Scope, digest_of
+from smsp.web.budget import ByteBudget
+from smsp.web.services import Readiness, Services
+from tests.kit.mails import SEND_ID
+
+KEY = "a-key-of-some-length"
+"""Has every scope."""
+SEND_KEY = "a-key-that-can-only-send"
+OBSERVE_KEY = "a-key-that-can-only-observe"
+NOW = datetime(2026, 1, 2, 12, 0, 0, tzinfo=UTC)
+"""The time of day of every test."""
+
+Answer = Callable[[Send], Awaitable[Dispatched]]
+
+
+def snapshot(name: str = "mailgun", **overrides: Any) -> Snapshot:
+    """A circuit that is closed and has seen nothing yet, but for these fields."""
+    fields: dict[str, Any] = {
+        "version": 1,
+        "state": "closed",
+        "reason": "started",
+        "since": 0.0,
+        "epoch": 1,
+        "probing": False,
+        "in_flight": 0,
+        "settling": 0,
+        "limit": 256,
+        "max_in_flight": 256,
+        "mailbox_depth": 0,
+        "mailbox_capacity": 1024,
+        "due_at": None,
+        "last_probe": None,
+        "last_failure": None,
+        "counts": {},
+        "restarts": 0,
+        "alive": True,
+        "draining": False,
+        "transitions": (),
+    }
+    return Snapshot(name=name, **(fields | overrides))
+
+
+def dispatched(
+    *results: Result, skipped: Sequence[Skipped] = (), retry_after_s: int | None = None
+) -> Dispatched:
+    """What became of a message that got these results from ``mailgun``, then ``sendgrid``.
+
+    No results: no provider could carry it. ``retry_after_s`` is 1 where it must be something.
+    """
+    names = ("mailgun", "sendgrid")[: len(results)]
+    attempts = tuple(Attempt(name, one, 0.25) for name, one in zip(names, results, strict=True))
+    outcome = combine(attempts) if attempts else "rejected"
+    if outcome == "not_sent" and retry_after_s is None:
+        retry_after_s = 1
+    return Dispatched(SEND_ID, outcome, attempts, Route(names, tuple(skipped)), retry_after_s)
+
+
+class FakeMailroom:
+    """Answers each send with the next of ``answers``, or with what the function of that name
+    says; when a list has run out, the first provider takes the message.
+
+    An answer gets the id of the send it answers, as the dispatcher's would. ``sends`` are those
+    that came, ``deadlines`` theirs. ``published`` is what ``snapshots()`` tells, ``skipped`` what
+    ``route()`` leaves out; both may be changed while a test runs.
+    """
+
+    def __init__(
+        self,
+        answers: list[Dispatched] | Answer | None = None,
+        *,
+        snapshots: Iterable[Snapshot] = (snapshot("mailgun"), snapshot("sendgrid")),
+        skipped: Iterable[Skipped] = (),
+    ) -> None:
+        self.answers = [] if answers is None else answers
+        self.published = tuple(snapshots)
+        self.skipped = tuple(skipped)
+        self.sends: list[Send] = []
+        self.deadlines: list[float] = []
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(one.name for one in self.published)
+
+    def snapshots(self) -> tuple[Snapshot, ...]:
+        return self.published
+
+    def route(self, mail: Mail) -> Route:
+        left_out = {skip.provider for skip in self.skipped}
+        return Route(tuple(name for name in self.names if name not in left_out), self.skipped)
+
+    async def dispatch(self, send: Send, *, deadline: float) -> Dispatched:
+        self.sends.append(send)
+        self.deadlines.append(deadline)
+        if callable(self.answers):
+            answer = await self.answers(send)
+        elif self.answers:
+            answer = self.answers.pop(0)
+        else:
+            answer = dispatched(Sent("<from-the-provider@example.com>"))
+        return replace(answer, id=send.id)
+
+
+@dataclass
+class FakeLog:
+    """Remembers every event with its fields; ``level`` is one of them."""
+
+    events: list[tuple[str, dict[str, object]]] = field(default_factory=list)
+
+    def debug(self, event: str, **fields: object) -> None:
+        self.events.append((event, {"level": "debug", **fields}))
+
+    def info(self, event: str, **fields: object) -> None:
+        self.events.append((event, {"level": "info", **fields}))
+
+    def warning(self, event: str, **fields: object) -> None:
+        self.events.append((event, {"level": "warning", **fields}))
+
+    def error(self, event: str, **fields: object) -> None:
+        self.events.append((event, {"level": "error", **fields}))
+
+    def told(self, event: str) -> list[dict[str, object]]:
+        """The fields of every event of this name, in order."""
+        return [fields for name, fields in self.events if name == event]
+
+
+def fake_services(**overrides: Any) -> Services:
+    """Services of a node that has started, with two closed circuits, but for these fields.
+
+    Every provider is of the kind of its own name; every message gets ``SEND_ID``.
+    """
+    mailroom = overrides.get("mailroom") or FakeMailroom()
+    max_body_bytes = overrides.get("max_body_bytes", 1_000_000)
+    fields: dict[str, Any] = {
+        "mailroom": mailroom,
+        "keyring": Keyring(
+            (
+                Key("all", digest_of(KEY)),
+                Key("sender", digest_of(SEND_KEY), frozenset({Scope.SEND})),
+                Key("watcher", digest_of(OBSERVE_KEY), frozenset({Scope.OBSERVE})),
+            )
+        ),
+        "log": FakeLog(),
+        "kinds": {name: name for name in mailroom.names},
+        "version": "1.2.3",
+        "node": "node-1",
+        "max_body_bytes": max_body_bytes,
+        "body_budget": ByteBudget(10 * max_body_bytes),
+        "readiness": Readiness(started=True),
+        "new_id": lambda: SEND_ID,
+        "wall_clock": lambda: NOW,
+    }
+    return Services(**(fields | overrides))
