@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 
-from pydantic import TypeAdapter
+from pydantic import SecretStr, TypeAdapter
 
 from smsp.providers import KINDS
 from smsp.settings_environment import Mistake, ReadFile, Reading, read_file
@@ -19,7 +21,15 @@ from smsp.settings_not_yet import refuse_not_yet
 from smsp.settings_providers import ProviderSettings, read_providers
 from smsp.settings_values import parse_flag
 
-__all__ = ["Mistake", "ProviderSettings", "Settings", "SettingsError", "load"]
+__all__ = [
+    "Caller",
+    "Mistake",
+    "ProviderSettings",
+    "Settings",
+    "SettingsError",
+    "load",
+    "load_caller",
+]
 
 KEY_CHARACTERS_MIN = 16
 """A shorter ``SMSP_API_KEY`` can be guessed: it is taken with a warning."""
@@ -42,14 +52,17 @@ class SettingsError(Exception):
 def load(
     environ: Mapping[str, str] | None = None,
     *,
+    overrides: Mapping[str, str] = MappingProxyType({}),
     kinds: Kinds = KINDS,
     read_file: ReadFile = read_file,
 ) -> Settings:
     """The settings in ``environ``, by default the process's own environment.
 
-    Raises :class:`SettingsError` with all mistakes at once.
+    ``overrides`` are variables that were given on the command line instead. Raises
+    :class:`SettingsError` with all mistakes at once.
     """
-    reading = Reading(os.environ if environ is None else environ, read_file)
+    given = os.environ if environ is None else environ
+    reading = Reading({**given, **overrides}, read_file)
     reading.know(FUNCTIONAL_TESTS_OWN)
     refuse_not_yet(reading)
     settings = _settings(reading)
@@ -66,6 +79,31 @@ def load(
     if settings is None or reading.mistakes:
         raise SettingsError(reading.mistakes)
     return settings.model_copy(update={"providers": providers, "warnings": reading.warnings})
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """What a client on the command line was told. ``key`` is None when no key was given."""
+
+    url: str
+    key: SecretStr | None
+
+
+def load_caller(
+    environ: Mapping[str, str] | None = None, *, read_file: ReadFile = read_file
+) -> Caller:
+    """Where to send, and with which key: ``SMSP_PROTOCOL``, ``SMSP_HOST_PORT``, ``SMSP_API_KEY``.
+
+    The key has no option, since every process can read another's command line. Raises
+    :class:`SettingsError`.
+    """
+    reading = Reading(os.environ if environ is None else environ, read_file)
+    protocol = reading.take("SMSP_PROTOCOL") or "http"
+    host_port = reading.take("SMSP_HOST_PORT") or "127.0.0.1:8080"
+    key = reading.take("SMSP_API_KEY")
+    if reading.mistakes:
+        raise SettingsError(reading.mistakes)
+    return Caller(f"{protocol}://{host_port}", None if key is None else SecretStr(key))
 
 
 def _settings(reading: Reading) -> Settings | None:

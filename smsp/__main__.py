@@ -1,0 +1,5 @@
+"""``python -m smsp`` is ``smsp``."""
+
+from smsp.cli import main
+
+main()

@@ -1,0 +1,190 @@
+"""The command line. Exit status: 0 done, 1 the thing asked for failed, 2 wrong use or settings.
+
+Commands import what they need when they run, so that ``--help`` is quick.
+"""
+
+# ruff: noqa: PLC0415 - see above
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, BinaryIO
+
+import click
+
+if TYPE_CHECKING:
+    from smsp.settings import Settings
+
+EXIT_FAILED, EXIT_WRONG = 1, 2
+
+_host = click.option("--host", help="Address to listen on.", metavar="ADDRESS")
+_port = click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 for any free one.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="smsp", prog_name="smsp")
+def main() -> None:
+    """Send Mail Service Proxy: one HTTP call in front of many e-mail providers."""
+
+
+@main.command()
+@_host
+@_port
+def serve(host: str | None, port: int | None) -> None:
+    """Serve until SIGTERM. Configured by the environment; see the README."""
+    import trio
+
+    from smsp.serve import serve as run
+    from smsp.telemetry import make_log
+    from smsp.wiring import node_name
+
+    settings = _load(host, port)
+    log = make_log(settings.log_format, debug=settings.log_debug, node=node_name())
+    _exit_with(lambda: trio.run(run, settings, log))
+
+
+@main.command()
+@_host
+@_port
+def demo(host: str | None, port: int | None) -> None:
+    """Serve in front of two simulated providers. Sends nothing to anybody."""
+    import trio
+
+    from smsp.demo import demo as run
+
+    _exit_with(lambda: trio.run(run, host or "127.0.0.1", 8080 if port is None else port, _say))
+
+
+@main.command()
+@click.option("--url", help="Of a running SMSP; else SMSP_PROTOCOL and SMSP_HOST_PORT.")
+@click.option("--from", "sender", metavar="MAILBOX", help="Sender.")
+@click.option("--to", "recipients", metavar="MAILBOX", multiple=True, help="Recipient; may repeat.")
+@click.option("--subject", default="", help="Subject.")
+@click.option("--text", help="Plain text body; - reads it from standard input.")
+@click.option("--html", help="HTML body.")
+@click.option("--provider", help="The only provider that may take it.")
+@click.option(
+    "--json", "whole", type=click.File("rb"), help="A whole message as POST /email has it."
+)
+@click.option("--deadline", "deadline_s", type=float, metavar="SECONDS", help="Patience in all.")
+def send(
+    url: str | None,
+    sender: str | None,
+    recipients: tuple[str, ...],
+    subject: str,
+    text: str | None,
+    html: str | None,
+    provider: str | None,
+    whole: BinaryIO | None,
+    deadline_s: float | None,
+) -> None:
+    """Send one message through a running SMSP. The key is read from SMSP_API_KEY."""
+    if whole is not None:
+        message = _whole_message(whole.read())
+    else:
+        if not sender or not recipients:
+            raise click.UsageError("give --from and --to, or --json")
+        body = sys.stdin.read() if text == "-" else text
+        message = {
+            "fromaddress": sender,
+            "toaddress": list(recipients),
+            "subject": subject,
+            "plaintextbody": body,
+            "htmlbody": html,
+        }
+        if provider is not None:
+            message["provider"] = provider
+    sys.exit(_send(url, message, deadline_s))
+
+
+@main.command()
+@click.option("--probe", is_flag=True, help="Also send every provider its probe.")
+def check(probe: bool) -> None:
+    """Show the settings, secrets masked; with --probe, whether each provider would take mail."""
+    from smsp.check import show_probes, show_settings
+
+    settings = _load(None, None)
+    show_settings(settings)
+    if probe and not show_probes(settings):
+        sys.exit(EXIT_FAILED)
+
+
+@main.command()
+def openapi() -> None:
+    """Print the OpenAPI document."""
+    from smsp.web.openapi import document
+    from smsp.wiring import product_version
+
+    click.echo(json.dumps(document(product_version()), indent=2))
+
+
+def _load(host: str | None, port: int | None) -> Settings:
+    from smsp.settings import SettingsError, load
+
+    overrides = {}
+    if host is not None:
+        overrides["SMSP_HOST"] = host
+    if port is not None:
+        overrides["SMSP_PORT"] = str(port)
+    try:
+        return load(overrides=overrides)
+    except SettingsError as error:
+        _complain(error)
+        sys.exit(EXIT_WRONG)
+
+
+def _send(url: str | None, message: dict[str, object], deadline_s: float | None) -> int:
+    from smsp.client import Client, Unreachable
+    from smsp.settings import SettingsError, load_caller
+
+    try:
+        caller = load_caller()
+    except SettingsError as error:
+        _complain(error)
+        return EXIT_WRONG
+    if caller.key is None:
+        _complain("SMSP_API_KEY is required: the key of the SMSP that is to send")
+        return EXIT_WRONG
+    with Client(url or caller.url, caller.key.get_secret_value()) as client:
+        try:
+            answer = client.send(message, deadline_s=deadline_s)
+        except Unreachable as error:
+            _complain(error)
+            return EXIT_FAILED
+    click.echo(json.dumps(answer.body, indent=2))
+    return 0 if answer.outcome == "sent" else EXIT_FAILED
+
+
+def _whole_message(text: bytes) -> dict[str, object]:
+    try:
+        message = json.loads(text)
+    except ValueError as error:
+        raise click.UsageError(f"--json: this is not JSON: {error}") from error
+    if not isinstance(message, dict):
+        raise click.UsageError("--json: a message is an object")
+    return message
+
+
+def _exit_with(run: Callable[[], int]) -> None:
+    """End with what ``run`` says; a port that cannot be had is a failure told in one line."""
+    try:
+        sys.exit(run())
+    except* OSError as group:
+        _complain(_first(group))
+    sys.exit(EXIT_FAILED)
+
+
+def _first(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _say(text: str) -> None:
+    click.echo(text)
+
+
+def _complain(what: object) -> None:
+    click.echo(str(what), err=True)

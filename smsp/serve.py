@@ -1,0 +1,166 @@
+"""Runs SMSP: hypercorn, signals, and the order of start and stop.
+
+Start: actors, then the listener. Stop, on SIGTERM or SIGINT: tell load balancers and callers,
+close the listener, let every caller who waits be answered, then the actors leave. A second
+signal stops at once.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import AsyncIterator, Callable
+
+import trio
+from hypercorn.config import Config
+from hypercorn.trio import serve as hypercorn_serve
+
+from actors import AllQuarantined
+from smsp.settings import Settings
+from smsp.telemetry import Log, Telemetry
+from smsp.web.app import create_app
+from smsp.wiring import House, house
+
+EXIT_DRAINED, EXIT_CUT, EXIT_QUARANTINED = 0, 1, 70
+IDLE_S = 75.0
+"""Seconds an idle connection of a caller is kept; more than load balancers keep theirs, so that
+it is they who close, and no request meets a connection that is just being closed."""
+LAST_ANSWERS_S = 2.0
+"""Seconds in which the answers of calls that were cut must have been written."""
+HEAD_BYTES_MAX = 64 * 1024
+BACKLOG = 1024
+
+
+class HypercornLog:
+    """hypercorn's own messages as events of ours; its access log is not used."""
+
+    log: Log
+
+    def __init__(self, config: Config) -> None:
+        self._log: Log = config.smsp_log  # type: ignore[attr-defined] # put there by hypercorn_config
+
+    async def access(self, *_arguments: object) -> None:
+        """Requests are logged by the application."""
+
+    async def debug(self, message: str, *_arguments: object, **_more: object) -> None:
+        self._log.debug("server.said", message=message)
+
+    async def info(self, message: str, *_arguments: object, **_more: object) -> None:
+        self._log.debug("server.said", message=message)
+
+    async def warning(self, message: str, *_arguments: object, **_more: object) -> None:
+        self._log.warning("server.said", message=message)
+
+    async def error(self, message: str, *_arguments: object, **_more: object) -> None:
+        self._log.error("server.said", message=message)
+
+    exception = error
+    critical = error
+
+
+def hypercorn_config(host: str, port: int, log: Log, *, idle_s: float, graceful_s: float) -> Config:
+    """How hypercorn is to serve: HTTP/1.1 only, quiet, with our times and bounds."""
+    config = Config()
+    config.bind = [f"[{host}]:{port}" if ":" in host else f"{host}:{port}"]
+    config.alpn_protocols = ["http/1.1"]
+    config.include_server_header = False
+    config.keep_alive_timeout = idle_s
+    config.graceful_timeout = graceful_s
+    config.h11_max_incomplete_size = HEAD_BYTES_MAX
+    config.backlog = BACKLOG
+    config.smsp_log = log  # type: ignore[attr-defined] # hypercorn makes its logger from the config
+    config.logger_class = HypercornLog  # type: ignore[assignment] # the same methods, no base class
+    return config
+
+
+async def serve(
+    settings: Settings,
+    log: Log,
+    *,
+    idle_s: float = IDLE_S,
+    on_listening: Callable[[str], None] = lambda _url: None,
+) -> int:
+    """Run until told to stop; the process's exit status.
+
+    ``on_listening`` is told the URL, which matters when the port was chosen by the system. Raises
+    ``OSError`` when the port cannot be had.
+    """
+    for warning in settings.warnings:
+        log.warning("settings.doubtful", message=warning)
+    telemetry = Telemetry(log, whole_addresses=settings.log_addresses)
+    status = EXIT_QUARANTINED
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async with house(settings, telemetry) as running:
+            try:
+                status = await _run(running, settings, signals, idle_s, on_listening)
+            except* AllQuarantined:
+                log.error("server.given_up", message="every actor is quarantined")
+    log.info("server.stopped", status=status)
+    return status
+
+
+async def _run(
+    running: House,
+    settings: Settings,
+    signals: AsyncIterator[int],
+    idle_s: float,
+    on_listening: Callable[[str], None],
+) -> int:
+    services, log = running.services, running.services.log
+    graceful_s = settings.drain_timeout_s + LAST_ANSWERS_S
+    config = hypercorn_config(
+        settings.host, settings.port, log, idle_s=idle_s, graceful_s=graceful_s
+    )
+    close_listener, served = trio.Event(), trio.Event()
+
+    async def listen(task_status: trio.TaskStatus[list[str]]) -> None:
+        app = create_app(services)
+        try:
+            await hypercorn_serve(
+                app,
+                config,
+                shutdown_trigger=close_listener.wait,
+                task_status=task_status,
+                mode="asgi",
+            )
+        finally:
+            served.set()
+
+    status = EXIT_CUT  # also when stopped at once, by a second signal
+    async with trio.open_nursery() as nursery:
+        await nursery.start(running.supervisor.run)
+        services.readiness.started = True
+        urls = await nursery.start(listen)
+        log.info("server.started", url=urls[0], version=services.version)
+        on_listening(urls[0])
+        await anext(signals)
+        nursery.start_soon(_stop_at_once_on_another, signals, nursery.cancel_scope)
+        status = await _stop(running, settings, close_listener, served)
+        nursery.cancel_scope.cancel()
+    return status
+
+
+async def _stop(
+    running: House, settings: Settings, close_listener: trio.Event, served: trio.Event
+) -> int:
+    services = running.services
+    services.log.info("server.draining")
+    services.readiness.draining = True
+    await trio.sleep(settings.drain_delay_s)
+    close_listener.set()
+    status = EXIT_CUT
+    with trio.move_on_after(settings.drain_timeout_s):
+        await served.wait()
+        status = EXIT_DRAINED
+    if status == EXIT_CUT:
+        running.supervisor.cut()
+        with trio.move_on_after(LAST_ANSWERS_S):
+            await served.wait()
+    await running.supervisor.drain(LAST_ANSWERS_S)
+    return status
+
+
+async def _stop_at_once_on_another(
+    signals: AsyncIterator[int], everything: trio.CancelScope
+) -> None:
+    await anext(signals)
+    everything.cancel()
