@@ -5,7 +5,7 @@ Every answer carries ``RequestKey``; every error is JSON; nothing outside knows 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from uuid import uuid4
 
@@ -21,7 +21,7 @@ from smsp.web.cors import share
 from smsp.web.docs import docs
 from smsp.web.emails import emails
 from smsp.web.health import health
-from smsp.web.replies import error_reply
+from smsp.web.replies import ErrorCode, error_reply
 from smsp.web.services import Services
 
 REQUEST_KEY_CHARACTERS_MAX = 128
@@ -29,7 +29,7 @@ BODY_S_MAX = 60
 """Seconds in which a whole body must have come."""
 
 _QUIET = frozenset({"/healthcheck", "/livez", "/readyz"})
-_CODES = {
+_CODES: Mapping[HTTPStatus, tuple[ErrorCode, str]] = {
     HTTPStatus.NOT_FOUND: ("not_found", "There is nothing here."),
     HTTPStatus.METHOD_NOT_ALLOWED: ("method_not_allowed", "This route has other methods."),
     HTTPStatus.REQUEST_TIMEOUT: ("body_timeout", "The body took too long to come."),

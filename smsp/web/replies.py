@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Literal
 
 import orjson
 from quart import Response
@@ -18,6 +19,32 @@ from smsp.web.services import Services
 JSON = "application/json"
 DETAIL_CHARACTERS_MAX = 200
 FIRST_CALL_S = 1
+
+ErrorCode = Literal[
+    # the request
+    "bad_request",
+    "key_in_url",
+    "unauthorised",
+    "forbidden",
+    "not_found",
+    "method_not_allowed",
+    "body_timeout",
+    "too_large",
+    "unsupported_media_type",
+    "invalid_deadline",
+    "invalid_json",
+    "invalid_message",
+    # the message
+    "rejected",
+    "no_provider",
+    "not_sent",
+    "unknown",
+    # this node
+    "busy",
+    "draining",
+    "internal",
+]
+"""The stable word in every error, for programs. The OpenAPI document lists these."""
 
 _STATUSES = {
     "sent": HTTPStatus.OK,
@@ -45,7 +72,7 @@ def json_reply(
 
 def error_reply(
     status: int,
-    code: str,
+    code: ErrorCode,
     message: str,
     *,
     headers: Mapping[str, str] | None = None,
@@ -55,7 +82,7 @@ def error_reply(
     return json_reply({"message": message, "code": code, **more}, status, headers)
 
 
-def busy_reply(code: str, message: str) -> Response:
+def busy_reply(code: ErrorCode, message: str) -> Response:
     """503 to a caller who should come back soon: nothing of the message was read."""
     return error_reply(
         HTTPStatus.SERVICE_UNAVAILABLE, code, message, headers={"Retry-After": str(FIRST_CALL_S)}
@@ -85,7 +112,8 @@ def dispatched_reply(done: Dispatched) -> Response:
     if done.sent is not None:
         provider, answer = done.sent
         return json_reply({**common, "provider": provider, "messageid": answer.message_id})
-    code = _code(done)
+    assert done.outcome != "sent"
+    code = _code(done.outcome, tried=done.tried)
     headers = {"Retry-After": str(done.retry_after_s)} if done.retry_after_s else None
     return error_reply(
         _STATUSES[done.outcome], code, _message(done, code), headers=headers, **common
@@ -158,10 +186,8 @@ def _skipped(provider: str, reason: str) -> dict[str, object]:
     return {"provider": provider, "outcome": "refused", "reason": reason, "seconds": 0.0}
 
 
-def _code(done: Dispatched) -> str:
-    if done.outcome == "not_sent" and not done.tried:
-        return "no_provider"
-    return done.outcome
+def _code(outcome: Literal["rejected", "not_sent", "unknown"], *, tried: bool) -> ErrorCode:
+    return "no_provider" if outcome == "not_sent" and not tried else outcome
 
 
 def _message(done: Dispatched, code: str) -> str:
