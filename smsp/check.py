@@ -9,7 +9,7 @@ from rich.table import Table
 from smsp.outcome import Outcome, Rejected, Sent, reason_of, word
 from smsp.providers.protocols import Provider
 from smsp.settings import ProviderSettings, Settings
-from smsp.settings_table import describe
+from smsp.settings.table import describe
 from smsp.wiring import PROBE_PHASES, providers
 
 

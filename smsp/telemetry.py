@@ -68,7 +68,9 @@ def make_log(output_format: str, *, debug: bool, node: str, out: TextIO | None =
         case "JSON_PRETTY":
             rendering = _json(orjson.OPT_INDENT_2)
         case _:
-            rendering = structlog.dev.ConsoleRenderer(colors=stream.isatty(), sort_keys=False)
+            rendering = structlog.dev.ConsoleRenderer(
+                colors=stream.isatty(), sort_keys=False, timestamp_key="time"
+            )
     log: Log = structlog.wrap_logger(
         structlog.PrintLogger(stream),
         processors=[

@@ -1,7 +1,8 @@
 """PURE. The door of ``POST /email``: the bytes of a request become a Mail, or faults by field.
 
-Owns the wording of faults and how many are told. The shape of a message is :mod:`smsp.wire`'s,
-what a field may hold :mod:`smsp.fields`'s. Knows nothing of HTTP. What comes out as a
+Owns the wording of faults and how many are told. The shape of a message is
+:mod:`smsp.message.wire`'s, what a field may hold :mod:`smsp.message.fields`'s. Knows nothing of
+HTTP. What comes out as a
 :class:`~smsp.mail.Mail` is complete and valid, and needs no second look.
 """
 
@@ -15,9 +16,9 @@ from typing import TYPE_CHECKING
 import orjson
 from pydantic import ValidationError
 
-from smsp.fields import RECIPIENTS_MAX
-from smsp.headers import excerpt
-from smsp.wire import EmailMessage
+from smsp.message.fields import RECIPIENTS_MAX
+from smsp.message.headers import excerpt
+from smsp.message.wire import EmailMessage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -69,7 +70,7 @@ def parse(
     """Read the body of a ``POST /email``. Never raises, whatever the bytes.
 
     ``control_headers`` are header names that the configured adapters reserve, ``*`` at the end
-    matching the rest of a name; they are refused beside :data:`smsp.headers.RESERVED`.
+    matching the rest of a name; they are refused beside :data:`smsp.message.headers.RESERVED`.
     Faults are told together, except that too many recipients are not looked at one by one.
     """
     try:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from smsp.settings_environment import PREFIX, Reading, is_injected
+from smsp.settings.environment import PREFIX, Reading, is_injected
 
 PROVIDERS = "SMSP_PROVIDERS"
 KIND = "KIND"
@@ -118,7 +118,7 @@ def _account(
         return Account(name, name)
     if name in settings:
         reading.refuse(variable, f"must be {name}, or left out: the name is that of a kind")
-    elif kind in settings:
+    elif kind is not None and kind in settings:
         return Account(name, kind)
     elif kind is None:
         reading.refuse(variable, f"is required: {name!r} is not itself a kind ({_list(settings)})")

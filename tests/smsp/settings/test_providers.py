@@ -6,7 +6,7 @@ import pytest
 
 from actors.trip import Consecutive, FirstFailure
 from smsp.providers import KINDS
-from smsp.settings_kinds import own_settings
+from smsp.settings.kinds import own_settings
 from tests.kit.environments import PIGEON, Owl, Parrot, Pigeon, loaded, mistakes_in
 
 

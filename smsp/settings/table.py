@@ -13,13 +13,13 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from smsp.providers import KINDS
-from smsp.settings_accounts import KIND, OLDER, PROVIDERS, prefix_of
-from smsp.settings_environment import PREFIX
-from smsp.settings_kinds import Kinds, own_settings
-from smsp.settings_model import OWN, Settings
-from smsp.settings_not_yet import NOT_YET_OF_A_PROVIDER
-from smsp.settings_providers import INHERITED, SHARED, ProviderSettings
-from smsp.settings_values import Parsed, spelled
+from smsp.settings.accounts import KIND, OLDER, PROVIDERS, prefix_of
+from smsp.settings.environment import PREFIX
+from smsp.settings.kinds import Kinds, own_settings
+from smsp.settings.model import OWN, Settings
+from smsp.settings.not_yet import NOT_YET_OF_A_PROVIDER
+from smsp.settings.providers import INHERITED, SHARED, ProviderSettings
+from smsp.settings.values import Parsed, spelled
 
 TABLE_BEGIN = "<!-- configuration:begin -->"
 TABLE_END = "<!-- configuration:end -->"

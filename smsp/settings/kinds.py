@@ -15,7 +15,7 @@ from pydantic.dataclasses import is_pydantic_dataclass
 from pydantic.fields import FieldInfo
 
 from smsp.providers.protocols import Adapter
-from smsp.settings_values import spelled
+from smsp.settings.values import spelled
 
 Kinds = Mapping[str, type[Adapter]]
 """The adapter of each kind."""

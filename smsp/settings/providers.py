@@ -24,7 +24,7 @@ from pydantic.fields import FieldInfo
 
 from actors.trip import TripRule
 from smsp.providers.protocols import Adapter
-from smsp.settings_accounts import (
+from smsp.settings.accounts import (
     OLDER,
     PROVIDERS,
     Account,
@@ -34,10 +34,10 @@ from smsp.settings_accounts import (
     read_accounts,
     variables_of,
 )
-from smsp.settings_environment import Reading
-from smsp.settings_kinds import Kinds, own_settings
-from smsp.settings_not_yet import NOT_YET_OF_A_PROVIDER, refuse_not_yet
-from smsp.settings_values import (
+from smsp.settings.environment import Reading
+from smsp.settings.kinds import Kinds, own_settings
+from smsp.settings.not_yet import NOT_YET_OF_A_PROVIDER, refuse_not_yet
+from smsp.settings.values import (
     Parsed,
     is_plaintext_abroad,
     parse_base_url,

@@ -11,7 +11,8 @@ from types import MappingProxyType
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from smsp.fields import (
+from smsp.mail import Attachment, Mail
+from smsp.message.fields import (
     ENTRIES_MAX,
     Base64,
     ContentId,
@@ -27,7 +28,6 @@ from smsp.fields import (
     Recipients,
     few_entries,
 )
-from smsp.mail import Attachment, Mail
 
 _TAGS_MAX = 50
 

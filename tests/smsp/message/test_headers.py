@@ -5,9 +5,9 @@ from __future__ import annotations
 import orjson
 import pytest
 
-from smsp.headers import excerpt
 from smsp.mail import Mail
 from smsp.message import Fault, InvalidMessage, parse
+from smsp.message.headers import excerpt
 from tests.kit.wire import MINIMAL, faults, fields_at_fault, read
 
 RESERVED = "is reserved and can't be set as a custom header"

@@ -17,8 +17,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from actors.trip import FirstFailure
 from smsp.mail import Mailbox
-from smsp.mailbox import parse_mailbox
-from smsp.settings_providers import (
+from smsp.message.mailbox import parse_mailbox
+from smsp.settings.providers import (
     CallTimeout,
     Flag,
     MaxInFlight,
@@ -27,7 +27,7 @@ from smsp.settings_providers import (
     Trip,
     variables_in,
 )
-from smsp.settings_values import Parsed, parse_host, parse_key, parse_origins, seconds, whole
+from smsp.settings.values import Parsed, parse_host, parse_key, parse_origins, seconds, whole
 
 MOCK_MODE = "SMSP_MOCK_EMAIL_SERVICE"
 

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from smsp.mail import Mailbox
-from smsp.mailbox import parse_mailbox
+from smsp.message.mailbox import parse_mailbox
 from tests.kit.messages import CONTROLS, mailboxes
 
 EXAMPLE = ("example.org", "example.org")

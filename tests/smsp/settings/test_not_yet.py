@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from smsp.settings_not_yet import NOT_YET
+from smsp.settings.not_yet import NOT_YET
 from tests.kit.environments import PIGEON, mistakes_in
 
 NOT_THIS_VERSION = "is not supported by this version"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 from smsp.settings import load
-from smsp.settings_accounts import OLDER, PROVIDERS
-from smsp.settings_model import OWN
-from smsp.settings_not_yet import NOT_YET
-from smsp.settings_table import configuration_table, describe, variables
+from smsp.settings.accounts import OLDER, PROVIDERS
+from smsp.settings.model import OWN
+from smsp.settings.not_yet import NOT_YET
+from smsp.settings.table import configuration_table, describe, variables
 from tests.kit.environments import MAILGUN, MOCK, PIGEON, PIGEONS, loaded
 
 

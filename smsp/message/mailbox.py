@@ -15,8 +15,8 @@ import re
 
 from email_validator import EmailNotValidError, ValidatedEmail, validate_email
 
-from smsp.headers import excerpt, one_line
 from smsp.mail import Mailbox
+from smsp.message.headers import excerpt, one_line
 
 NAME_CHARACTERS_MAX = 320
 LOCAL_OCTETS_MAX = 64

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smsp.settings import Mistake, Settings, SettingsError, load
-from smsp.settings_model import OWN
-from smsp.settings_not_yet import NOT_YET
+from smsp.settings.model import OWN
+from smsp.settings.not_yet import NOT_YET
 from tests.kit.environments import KEY, MAILGUN, PIGEON, PIGEONS
 
 SECRET = "Xq7-secret"

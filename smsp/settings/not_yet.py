@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from smsp.settings_environment import PREFIX, Reading
+from smsp.settings.environment import PREFIX, Reading
 
 NOT_YET: Mapping[str, str | None] = MappingProxyType(
     {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from smsp.settings import SettingsError, load
-from smsp.settings_environment import FILE_BYTES_MAX, read_file
+from smsp.settings.environment import FILE_BYTES_MAX, read_file
 from tests.kit.environments import MAILGUN, MOCK, PIGEON, PIGEONS, loaded, mistakes_in
 
 

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from actors.trip import Consecutive, FirstFailure
 from smsp.settings import SettingsError, load
-from smsp.settings_model import OWN
+from smsp.settings.model import OWN
 from tests.kit.environments import KEY, MAILGUN, MOCK, PIGEON, PIGEONS, loaded, mistakes_in
 from tests.kit.mails import mailbox
 

@@ -14,12 +14,12 @@ from types import MappingProxyType
 from pydantic import SecretStr, TypeAdapter
 
 from smsp.providers import KINDS
-from smsp.settings_environment import Mistake, ReadFile, Reading, read_file
-from smsp.settings_kinds import Kinds
-from smsp.settings_model import MOCK_MODE, OWN, Settings, variable_of
-from smsp.settings_not_yet import refuse_not_yet
-from smsp.settings_providers import ProviderSettings, read_providers
-from smsp.settings_values import parse_flag
+from smsp.settings.environment import Mistake, ReadFile, Reading, read_file
+from smsp.settings.kinds import Kinds
+from smsp.settings.model import MOCK_MODE, OWN, Settings, variable_of
+from smsp.settings.not_yet import refuse_not_yet
+from smsp.settings.providers import ProviderSettings, read_providers
+from smsp.settings.values import parse_flag
 
 __all__ = [
     "Caller",

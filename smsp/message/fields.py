@@ -1,7 +1,7 @@
 """PURE. The types of the fields that ``POST /email`` takes: what each may hold, and how much.
 
 Owns the rules of single values and the limits, as annotated types for the models of
-:mod:`smsp.wire`. A rule raises ValueError, whose text continues the name of the field it is
+:mod:`smsp.message.wire`. A rule raises ValueError, whose text continues the name of the field it is
 about ("must be ..."). Knows no field by name. The rules stand before the types made of them.
 """
 
@@ -25,9 +25,9 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from smsp.headers import custom_header_name, excerpt, one_line
 from smsp.mail import Mailbox
-from smsp.mailbox import parse_mailbox
+from smsp.message.headers import custom_header_name, excerpt, one_line
+from smsp.message.mailbox import parse_mailbox
 
 RECIPIENTS_MAX: Final = 1_000
 LINE_CHARACTERS_MAX: Final = 998
