@@ -7,21 +7,46 @@ takes them to mean.
 
 from __future__ import annotations
 
+import functools
+from typing import Protocol
+
 import trio
 
 from actors.testing.explorer import explore
+from actors.testing.report import Report
+from actors.testing.run import AsyncFn
+from actors.testing.strategies import StrategyName
 
 ORDERS = 1_680
 _TASKS = 3
 _STEPS = 3
 
 
+class Explore(Protocol):
+    """The part of ``explore`` that counting needs."""
+
+    def __call__(
+        self, program: AsyncFn, /, *, strategy: StrategyName, schedules: int, delays: int
+    ) -> Report:
+        """Explore the schedules of the program."""
+
+
 class SchedulerChanged(Exception):
     """This release of trio runs its tasks in another way than the explorer knows."""
 
 
-def check_scheduler() -> None:
-    """Raise SchedulerChanged unless dfs reaches every order, and none twice. Takes a second."""
+@functools.cache
+def scheduler_fault() -> str | None:
+    """What is wrong with the scheduler of this trio, asked once in a process; it takes a second."""
+    try:
+        check_scheduler(explore)
+    except SchedulerChanged as changed:
+        return str(changed)
+    return None
+
+
+def check_scheduler(explore: Explore) -> None:
+    """Raise SchedulerChanged unless dfs reaches every order, and none of them twice."""
     orders: set[tuple[int, ...]] = set()
 
     async def program() -> None:

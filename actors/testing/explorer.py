@@ -145,13 +145,12 @@ class Exploration:
         again = self._again(run)
         self._reproducible = fails_alike(again.error, run.error) and again.digest == run.digest
         if not self._reproducible:
-            return self._report(self._failure(run, run, strategy, "not shrunk"), strategy.name)
+            return self._report(self._failure(run, run, strategy), strategy.name)
         shrinker = Shrinker(lambda answers: self._attempt(answers, run.error))
-        answers = shrinker.shrink(run.answers)
+        answers = shrinker.shrink(run.answers) if deviations(run.answers) else []
         final = run_schedule(self._async_fn, Answers(answers), self._rules, traced=True)
-        before, after = _count(run.answers), _count(final.answers)
-        done = f"shrunk from {before} to {after} in {shrinker.replays} replays"
-        return self._report(self._failure(run, final, strategy, done), strategy.name)
+        failure = self._failure(run, final, strategy, shrinker.replays)
+        return self._report(failure, strategy.name)
 
     def _attempt(
         self, answers: Sequence[int], error: BaseException | None
@@ -159,13 +158,17 @@ class Exploration:
         run = run_schedule(self._async_fn, Answers(answers), self._rules)
         return fails_alike(run.error, error), run.decisions
 
-    def _failure(self, first: Run, final: Run, strategy: Strategy, done: str) -> Failure:
+    def _failure(self, first: Run, final: Run, strategy: Strategy, replays: int = 0) -> Failure:
         error = final.error or first.error
         assert error is not None
+        found = f"Failed on schedule {self._schedules} ({strategy.name})"
+        if replays:
+            before, after = _deviations(first.answers), _deviations(final.answers)
+            found += f", shrunk from {before} to {after} in {replays} replays"
         return Failure(
             without_plumbing(error),
             str(Token(self._rules.timer_races, tuple(final.answers))),
-            f"Failed on schedule {self._schedules} ({strategy.name}), {done}.",
+            f"{found}.",
             final.trace,
             reproducible=self._reproducible,
         )
@@ -206,7 +209,7 @@ class Exploration:
 DOES_NOT_FIT = "The token asks for more than this program does: it has changed since."
 
 
-def _count(answers: Sequence[int]) -> str:
+def _deviations(answers: Sequence[int]) -> str:
     match deviations(answers):
         case 0:
             return "the plain order"

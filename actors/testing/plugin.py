@@ -20,6 +20,7 @@ from typing import NoReturn
 import pytest
 from trio.abc import Instrument
 
+from actors.testing.canary import scheduler_fault
 from actors.testing.decisions import Token
 from actors.testing.explorer import DOES_NOT_FIT, SCHEDULES, Exploration, NotReproducible
 from actors.testing.report import Failure, Report, summary
@@ -124,11 +125,11 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
         if marker in pyfuncitem.own_markers:
             pytest.fail("a test marked schedules must be an async def", pytrace=False)
         return None  # a marked module or class may hold plain tests too
-    counted = pyfuncitem.config.stash[_SUMMARY]
-    if counted.scheduler_fault is not None:
-        pytest.fail(counted.scheduler_fault, pytrace=False)
+    fault = scheduler_fault()
+    if fault is not None:
+        pytest.fail(fault, pytrace=False)
     report = _explored(pyfuncitem, _program(pyfuncitem, test), Mark(*marker.args, **marker.kwargs))
-    counted.record(pyfuncitem, report)
+    pyfuncitem.config.stash[_SUMMARY].record(pyfuncitem, report)
     if report.failure is not None:
         _show(pyfuncitem, report.failure)
     return True

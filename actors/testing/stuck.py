@@ -50,6 +50,8 @@ class Watch(Instrument):
 
     def before_io_wait(self, timeout: float) -> None:
         """Instrument: trio is about to wait for ``timeout`` seconds, 0 if it has better to do."""
+        if not self._schedule.alive:
+            return  # trio is winding up
         statistics = trio.lowlevel.current_statistics()
         endless = timeout >= _ENDLESS_S
         by_itself = not endless and statistics.seconds_to_next_deadline < inf

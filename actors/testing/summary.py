@@ -6,12 +6,10 @@ processes of pytest-xdist too.
 
 from __future__ import annotations
 
-import functools
 from typing import TypedDict, cast
 
 import pytest
 
-from actors.testing.canary import SchedulerChanged, check_scheduler
 from actors.testing.report import Report
 
 _PROPERTY = "schedules"
@@ -31,15 +29,6 @@ class Summary:
 
     def __init__(self) -> None:
         self._by_test: dict[str, Numbers] = {}
-
-    @functools.cached_property
-    def scheduler_fault(self) -> str | None:
-        """What the canary says of this trio, asked before the first marked test."""
-        try:
-            check_scheduler()
-        except SchedulerChanged as error:
-            return str(error)
-        return None
 
     def record(self, item: pytest.Item, report: Report) -> None:
         """Attach the numbers of an explored test to its report."""
@@ -74,6 +63,10 @@ def _line(tests: list[Numbers]) -> str:
     exhausted = sum(numbers["exhausted"] for numbers in tests)
     speed = schedules / max(seconds, 1e-9)
     return (
-        f"schedules: {len(tests):,} test{'' if len(tests) == 1 else 's'}, "
-        f"{schedules:,} schedules, {speed:,.0f}/s, {exhausted:,} exhausted"
+        f"schedules: {_count(len(tests), 'test')}, {_count(schedules, 'schedule')}, "
+        f"{speed:,.0f}/s, {exhausted:,} exhausted"
     )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
