@@ -3,6 +3,7 @@ circuit's reply means for the message."""
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import assert_never
 
 from actors import (
@@ -20,12 +21,14 @@ from actors import (
 from smsp import outcome as mail
 from smsp.outcome import Blame, NotSent, Outcome, Reason, Rejected, Result, Sent, Unknown
 
-_CAUSES = {
-    Cause.TIMEOUT: (Reason.TIMEOUT, Blame.PROVIDER),
-    Cause.DEADLINE: (Reason.DEADLINE, Blame.NOBODY),
-    Cause.CUT: (Reason.CUT, Blame.NOBODY),
-    Cause.FAILED: (Reason.ADAPTER_ERROR, Blame.NOBODY),
-}
+_CAUSES = MappingProxyType(
+    {
+        Cause.TIMEOUT: (Reason.TIMEOUT, Blame.PROVIDER),
+        Cause.DEADLINE: (Reason.DEADLINE, Blame.NOBODY),
+        Cause.CUT: (Reason.CUT, Blame.NOBODY),
+        Cause.FAILED: (Reason.ADAPTER_ERROR, Blame.NOBODY),
+    }
+)
 
 
 class OutcomeJudge:

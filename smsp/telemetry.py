@@ -10,6 +10,7 @@ import sys
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from traceback import extract_tb
+from types import MappingProxyType
 from typing import Protocol, TextIO, assert_never
 from uuid import UUID
 
@@ -35,14 +36,16 @@ from smsp.outcome import Outcome, Sent, Unknown, reason_of, word
 RECIPIENTS_LOGGED = 10
 DOUBTS_KEPT = 10_000
 
-_LEVELS = {"not_sent": "warning", "unknown": "warning"}
-_MOVES = {
-    "closed": ("circuit.closed", "info"),
-    "open": ("circuit.opened", "warning"),
-    "held_open": ("circuit.held", "warning"),
-    "held_closed": ("circuit.held", "warning"),
-    "quarantined": ("circuit.quarantined", "error"),
-}
+_LEVELS = MappingProxyType({"not_sent": "warning", "unknown": "warning"})
+_MOVES = MappingProxyType(
+    {
+        "closed": ("circuit.closed", "info"),
+        "open": ("circuit.opened", "warning"),
+        "held_open": ("circuit.held", "warning"),
+        "held_closed": ("circuit.held", "warning"),
+        "quarantined": ("circuit.quarantined", "error"),
+    }
+)
 
 
 class Log(Protocol):

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from math import inf
 from time import time
+from types import MappingProxyType
 
 import httpx
 import trio
@@ -28,13 +29,15 @@ hangs after a status line that says enough."""
 
 # Some edges block a client that does not name itself. A compressed answer would hide its length.
 _OUR_HEADERS = (("User-Agent", "smsp"), ("Accept", "*/*"), ("Accept-Encoding", "identity"))
-_PHASES = {
-    "connection.connect_tcp.started": Phase.CONNECTING,
-    "connection.start_tls.started": Phase.SECURING,
-    "http11.send_request_headers.started": Phase.WRITING,
-    "http11.send_request_body.complete": Phase.WRITTEN,
-    "http11.receive_response_headers.complete": Phase.ANSWERED,
-}
+_PHASES = MappingProxyType(
+    {
+        "connection.connect_tcp.started": Phase.CONNECTING,
+        "connection.start_tls.started": Phase.SECURING,
+        "http11.send_request_headers.started": Phase.WRITING,
+        "http11.send_request_body.complete": Phase.WRITTEN,
+        "http11.receive_response_headers.complete": Phase.ANSWERED,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
+from types import MappingProxyType
 from uuid import uuid4
 
 import trio
@@ -29,12 +30,14 @@ BODY_S_MAX = 60
 """Seconds in which a whole body must have come."""
 
 _QUIET = frozenset({"/healthcheck", "/livez", "/readyz"})
-_CODES: Mapping[HTTPStatus, tuple[ErrorCode, str]] = {
-    HTTPStatus.NOT_FOUND: ("not_found", "There is nothing here."),
-    HTTPStatus.METHOD_NOT_ALLOWED: ("method_not_allowed", "This route has other methods."),
-    HTTPStatus.REQUEST_TIMEOUT: ("body_timeout", "The body took too long to come."),
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ("too_large", "The body is too large."),
-}
+_CODES: Mapping[HTTPStatus, tuple[ErrorCode, str]] = MappingProxyType(
+    {
+        HTTPStatus.NOT_FOUND: ("not_found", "There is nothing here."),
+        HTTPStatus.METHOD_NOT_ALLOWED: ("method_not_allowed", "This route has other methods."),
+        HTTPStatus.REQUEST_TIMEOUT: ("body_timeout", "The body took too long to come."),
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ("too_large", "The body is too large."),
+    }
+)
 
 
 class App(QuartTrio):

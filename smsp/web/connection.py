@@ -15,13 +15,13 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 import trio
-from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable
 from quart.wrappers import Response
 from quart_trio.asgi import TrioASGIHTTPConnection
 from quart_trio.wrappers.request import TrioBody, TrioRequest
 from werkzeug.exceptions import ClientDisconnected
 
 if TYPE_CHECKING:
+    from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable
     from werkzeug.wrappers import Response as WerkzeugResponse
 
 LINGER_S = 2.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Literal
 
 import orjson
@@ -46,19 +47,23 @@ ErrorCode = Literal[
 ]
 """The stable word in every error, for programs. The OpenAPI document lists these."""
 
-_STATUSES = {
-    "sent": HTTPStatus.OK,
-    "rejected": HTTPStatus.UNPROCESSABLE_ENTITY,
-    "not_sent": HTTPStatus.SERVICE_UNAVAILABLE,
-    "unknown": HTTPStatus.GATEWAY_TIMEOUT,
-}
-_MESSAGES = {
-    "rejected": "The message was refused.",
-    "not_sent": "The message was not sent. It is safe to try again.",
-    "unknown": "The message may or may not have been sent. Trying again may send it twice.",
-    "no_provider": "No provider can take mail now. The message was not sent.",
-    "cannot_carry": "No provider can carry this message.",
-}
+_STATUSES = MappingProxyType(
+    {
+        "sent": HTTPStatus.OK,
+        "rejected": HTTPStatus.UNPROCESSABLE_ENTITY,
+        "not_sent": HTTPStatus.SERVICE_UNAVAILABLE,
+        "unknown": HTTPStatus.GATEWAY_TIMEOUT,
+    }
+)
+_MESSAGES = MappingProxyType(
+    {
+        "rejected": "The message was refused.",
+        "not_sent": "The message was not sent. It is safe to try again.",
+        "unknown": "The message may or may not have been sent. Trying again may send it twice.",
+        "no_provider": "No provider can take mail now. The message was not sent.",
+        "cannot_carry": "No provider can carry this message.",
+    }
+)
 
 
 def json_reply(
