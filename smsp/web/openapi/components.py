@@ -1,0 +1,139 @@
+"""PURE. The named pieces of the OpenAPI document but for the shapes: headers, parameters, answers
+that many routes can give, and how a key is shown."""
+
+from __future__ import annotations
+
+from smsp.dispatcher import RETRY_AFTER_S_MAX, RETRY_AFTER_S_MIN
+from smsp.web.emails import DEADLINE_S_MAX, DEADLINE_S_MIN
+from smsp.web.openapi.examples import error, key_in_url
+from smsp.web.openapi.parts import JsonObject, answer
+
+REQUEST_KEY_CHARACTERS_MAX = 128
+_REQUEST_KEY = {"type": "string", "pattern": "^[!-~]+$", "maxLength": REQUEST_KEY_CHARACTERS_MAX}
+
+
+def security_schemes() -> JsonObject:
+    """Two ways of showing the same key."""
+    return {
+        "ApiKey": {
+            "type": "apiKey",
+            "in": "header",
+            "name": "X-API-KEY",
+            "description": "The key as it is. Never put it into a URL.",
+        },
+        "Bearer": {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "The same key in `Authorization: Bearer`. `X-API-KEY` goes first.",
+        },
+    }
+
+
+def parameters() -> JsonObject:
+    """What a request may say beside its body."""
+    return {
+        "RequestKey": _header(
+            "RequestKey",
+            "Your name for this request: it is in the answer and on every line of the log. "
+            "Without one that is printable and short enough, SMSP makes a UUID.",
+            _REQUEST_KEY,
+        ),
+        "RequestId": _header(
+            "X-Request-ID", "The same, for who calls it so. `RequestKey` goes first.", _REQUEST_KEY
+        ),
+        "Deadline": _header(
+            "SMSP-Deadline",
+            "Your patience in all, in seconds: the answer is there by then.",
+            {"type": "number", "minimum": DEADLINE_S_MIN, "maximum": DEADLINE_S_MAX},
+        ),
+        "DryRun": _query(
+            "dryrun",
+            "With `true` the message is checked and nothing is sent; the answer says which "
+            "providers would be asked.",
+            ["true", "false"],
+        ),
+        "Circuits": _query(
+            "circuits",
+            "With `any` a node is also unready while none of its circuits can take mail.",
+            ["any"],
+        ),
+        "ProviderName": {
+            "name": "name",
+            "in": "path",
+            "required": True,
+            "description": "The provider's name, as it is configured.",
+            "schema": {"type": "string"},
+            "example": "mailgun",
+        },
+    }
+
+
+def headers() -> JsonObject:
+    """What an answer may say beside its body."""
+    return {
+        "RequestKey": {
+            "description": "The request's `RequestKey` or `X-Request-ID`, else a new UUID.",
+            "required": True,
+            "schema": _REQUEST_KEY,
+        },
+        "Retry-After": {
+            "description": "Seconds until some provider may take mail.",
+            "required": True,
+            "schema": {
+                "type": "integer",
+                "minimum": RETRY_AFTER_S_MIN,
+                "maximum": RETRY_AFTER_S_MAX,
+            },
+        },
+        "WWW-Authenticate": {
+            "description": "How to show a key.",
+            "required": True,
+            "schema": {"type": "string", "const": "Bearer"},
+        },
+        "Allow": {
+            "description": "With status 405: the methods that this path has.",
+            "schema": {"type": "string"},
+            "example": "OPTIONS, POST",
+        },
+    }
+
+
+def responses() -> JsonObject:
+    """Answers that many routes can give."""
+    return {
+        "KeyInUrl": answer("There is a key in the URL.", "Error", examples=key_in_url()),
+        "Unauthorised": answer(
+            "There is no key, or it is not known.",
+            "Error",
+            examples=error("unauthorised", "Unauthorised"),
+            headers=("WWW-Authenticate",),
+        ),
+        "Forbidden": answer(
+            "The key is known, but does not allow this.",
+            "Error",
+            examples=error("forbidden", "This key does not have the scope operate."),
+        ),
+        "Internal": answer(
+            "SMSP itself failed. If a message was being sent, it may or may not have been.",
+            "Error",
+            examples=error("internal", "SMSP failed to handle this request."),
+        ),
+        "Other": answer(
+            "Any other error has the same form: 404 for a path that does not exist, 405 for a "
+            "method that it does not have, 400 for what is no request.",
+            "Error",
+            examples=error("not_found", "There is nothing here.")
+            | error("method_not_allowed", "This route has other methods.")
+            | error("bad_request", "The request could not be understood."),
+            headers=("Allow",),
+        ),
+    }
+
+
+def _header(name: str, description: str, schema: JsonObject) -> JsonObject:
+    return {"name": name, "in": "header", "description": description, "schema": schema}
+
+
+def _query(name: str, description: str, words: list[str]) -> JsonObject:
+    schema = {"type": "string", "enum": words}
+    return {"name": name, "in": "query", "description": description, "schema": schema}

@@ -1,0 +1,142 @@
+"""PURE. The examples of the OpenAPI document. They are true: a test makes SMSP give every one.
+
+An error's example is named by its code.
+"""
+
+from __future__ import annotations
+
+from smsp.web.openapi.parts import JsonObject
+from smsp.web.replies import ErrorCode
+
+ID = "6d0b5f0e-3c1b-4c1e-9c3a-2f6a3c8f0a11"
+
+
+def messages() -> JsonObject:
+    """Bodies of ``POST /email``."""
+    return {
+        "plain": {
+            "fromaddress": "Shop <shop@example.com>",
+            "toaddress": "alice@example.org",
+            "subject": "Your order",
+            "plaintextbody": "It is on its way.",
+        },
+        "rich": {
+            "fromaddress": "Shop <shop@example.com>",
+            "toaddress": ["Alice <alice@example.org>", "bob@example.net"],
+            "bccaddress": "archive@example.com",
+            "replytoaddress": "Help <help@example.com>",
+            "subject": "Your order",
+            "plaintextbody": "It is on its way.",
+            "htmlbody": '<p>It is on its way.</p><img src="cid:logo" alt="">',
+            "headers": {"X-Order": "1234"},
+            "attachments": [
+                {
+                    "filename": "logo.gif",
+                    "contenttype": "image/gif",
+                    "content": "R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7",
+                    "contentid": "logo",
+                }
+            ],
+            "tags": ["receipt"],
+            "metadata": {"order": "1234"},
+        },
+    }
+
+
+def sent() -> JsonObject:
+    """Answers of ``POST /email`` with status 200."""
+    took_it = _attempt("mailgun", "sent", "accepted")
+    return {
+        "sent": _sent("mailgun", [took_it]),
+        "sent_by_the_next": _sent(
+            "sendgrid",
+            [
+                _attempt("mailgun", "not_sent", "connect_failed"),
+                _attempt("sendgrid", "sent", "accepted"),
+            ],
+        ),
+        "dry_run": {
+            "valid": True,
+            "route": ["mailgun"],
+            "skipped": [{"provider": "sendgrid", "reason": "too_many_recipients"}],
+        },
+    }
+
+
+def bad_request() -> JsonObject:
+    """What is refused before it is read as a message."""
+    deadline = "SMSP-Deadline must be a number of seconds from 0.05 to 300."
+    return (
+        error("invalid_json", "The body is not JSON: unexpected end of data (line 1)")
+        | error("invalid_deadline", deadline, field="SMSP-Deadline")
+        | key_in_url()
+    )
+
+
+def key_in_url() -> JsonObject:
+    """A request that told its key to every proxy on the way."""
+    message = "A key belongs in the header X-API-KEY, never in the URL. Replace this key."
+    return error("key_in_url", message)
+
+
+def not_now() -> JsonObject:
+    """A message that this node did not read."""
+    return error("busy", "Too many messages are being read. Try again soon.") | error(
+        "draining", "This node is stopping. The message was not sent."
+    )
+
+
+def invalid_message() -> JsonObject:
+    """A message that no provider was asked to take."""
+    fault = {"field": "toaddress", "message": "is required"}
+    return error("invalid_message", "toaddress: is required", field="toaddress", faults=[fault])
+
+
+def rejected() -> JsonObject:
+    """A message that a provider refused."""
+    detail = "to parameter is not a valid address. please check documentation"
+    attempt = _attempt("mailgun", "rejected", "bad_recipient") | {"detail": detail}
+    return _undelivered("rejected", "rejected", "The message was refused.", attempt)
+
+
+def not_sent() -> JsonObject:
+    """A message that is proven not to be sent."""
+    message = "The message was not sent. It is safe to try again."
+    attempt = _attempt("mailgun", "not_sent", "connect_timeout")
+    return _undelivered("not_sent", "not_sent", message, attempt)
+
+
+def no_provider() -> JsonObject:
+    """A message that no provider was called for."""
+    message = "No provider can take mail now. The message was not sent."
+    attempt = _attempt("mailgun", "refused", "open") | {"seconds": 0.0}
+    return _undelivered("no_provider", "not_sent", message, attempt)
+
+
+def unknown() -> JsonObject:
+    """A message that may or may not have been sent."""
+    message = "The message may or may not have been sent. Trying again may send it twice."
+    return _undelivered("unknown", "unknown", message, _attempt("mailgun", "unknown", "timeout"))
+
+
+def error(code: ErrorCode, message: str, **more: object) -> JsonObject:
+    """One error, under its code."""
+    return {code: {"message": message, "code": code, **more}}
+
+
+def _undelivered(code: ErrorCode, outcome: str, message: str, attempt: JsonObject) -> JsonObject:
+    return error(code, message, id=ID, outcome=outcome, attempts=[attempt])
+
+
+def _sent(provider: str, attempts: list[JsonObject]) -> JsonObject:
+    return {
+        "id": ID,
+        "outcome": "sent",
+        "attempts": attempts,
+        "provider": provider,
+        "messageid": "<20260102120000.1.3F2A@mg.example.com>",
+    }
+
+
+def _attempt(provider: str, outcome: str, reason: str) -> JsonObject:
+    return {"provider": provider, "outcome": outcome, "reason": reason, "seconds": 0.25}

@@ -1,0 +1,245 @@
+"""PURE. The shapes of the answers, as models, for the OpenAPI document.
+
+The answers themselves are made in :mod:`smsp.web.replies` and do not pass through here; a test
+holds each kind of them against its model. The request's shape is :mod:`smsp.message`'s.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+from pydantic.json_schema import (
+    GenerateJsonSchema,
+    JsonSchemaValue,
+    SkipJsonSchema,
+    models_json_schema,
+)
+from pydantic_core.core_schema import WithDefaultSchema
+
+from actors import State
+from smsp.message import EmailMessage
+from smsp.outcome import OutcomeWord, Reason
+from smsp.web.replies import DETAIL_CHARACTERS_MAX, ErrorCode
+
+Absent = SkipJsonSchema[None]
+"""A field with this in its type may be missing; it is never null."""
+
+CircuitState = Annotated[
+    str, Field(json_schema_extra={"enum": list(dict.fromkeys(state.shown for state in State))})
+]
+Seconds = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(ge=0)]
+
+
+class Attempt(BaseModel):
+    """What one provider did with the message; `refused` if its circuit did not even call it."""
+
+    provider: str = Field(examples=["mailgun"])
+    outcome: Literal[OutcomeWord, "refused"]
+    reason: Reason
+    seconds: Seconds
+    detail: str | Absent = Field(
+        default=None,
+        max_length=DETAIL_CHARACTERS_MAX,
+        description="The provider's own words, if it had any.",
+    )
+
+
+class SentMessage(BaseModel):
+    """A provider has taken the message."""
+
+    id: UUID = Field(description="Ours, the same on every attempt; for logs and questions.")
+    outcome: Literal["sent"]
+    provider: str = Field(description="Who took it.", examples=["mailgun"])
+    messageid: str | None = Field(description="The provider's own id for it, if it gave one.")
+    attempts: list[Attempt] = Field(description="In order, with the one that succeeded.")
+
+
+class Skipped(BaseModel):
+    """A provider that would not be asked, and why."""
+
+    provider: str = Field(examples=["sendgrid"])
+    reason: Reason
+
+
+class DryRun(BaseModel):
+    """The message is valid. Nothing was sent."""
+
+    valid: Literal[True]
+    route: list[str] = Field(description="The providers that would be asked, in this order.")
+    skipped: list[Skipped]
+
+
+class Error(BaseModel):
+    """What every error has: a sentence for people and a stable word for programs."""
+
+    message: str
+    code: ErrorCode
+    field: str | Absent = Field(
+        default=None, description="The field or header the error is about, where it is about one."
+    )
+
+
+class Fault(BaseModel):
+    """One thing that is wrong with one field."""
+
+    field: str = Field(
+        description="A path; empty for the message itself.", examples=["toaddress[2]"]
+    )
+    message: str = Field(examples=["must be a string"])
+
+
+class InvalidMessage(BaseModel):
+    """The body is JSON, but no message. Nothing was sent."""
+
+    message: str = Field(description="The first fault.")
+    code: Literal["invalid_message"]
+    field: str = Field(description="The field of the first fault.")
+    faults: list[Fault] = Field(min_length=1)
+
+
+class Undelivered(BaseModel):
+    """The message was not sent, or may not have been; `outcome` says which."""
+
+    message: str
+    code: Literal["rejected", "no_provider", "not_sent", "unknown"] = Field(
+        description="The outcome; `no_provider` is a `not_sent` for which no provider was called."
+    )
+    outcome: Literal["rejected", "not_sent", "unknown"]
+    id: UUID
+    attempts: list[Attempt]
+
+
+class Mailbox(BaseModel):
+    """The circuit's mailbox: what waits to be read by its actor."""
+
+    depth: Count
+    capacity: Count
+
+
+class Probe(BaseModel):
+    """The last probe that ended."""
+
+    at: datetime
+    outcome: Literal[OutcomeWord, "failed"]
+    seconds: Seconds
+
+
+class Failure(BaseModel):
+    """The last call or probe that counted against the provider."""
+
+    at: datetime
+    reason: str
+
+
+class Counts(BaseModel):
+    """How many messages got which answer from this circuit since the start."""
+
+    sent: Count
+    rejected: Count
+    not_sent: Count
+    unknown: Count
+    refused: Count
+
+
+class Transition(BaseModel):
+    """One change of state."""
+
+    at: datetime
+    source: CircuitState = Field(alias="from")
+    target: CircuitState = Field(alias="to")
+    reason: str
+
+
+class Snapshot(BaseModel):
+    """One provider's circuit, as its actor last published it."""
+
+    name: str = Field(examples=["mailgun"])
+    kind: str = Field(examples=["mailgun"])
+    state: CircuitState = Field(description="`closed` takes mail; `held_...` is an operator's.")
+    reason: str = Field(description="Why it is in this state.")
+    since: datetime
+    epoch: Count = Field(description="Grows with every transition.")
+    in_flight: Count = Field(description="Calls that are not over.")
+    settling: Count = Field(description="Those of them whose caller has been answered.")
+    limit: Count = Field(description="How many calls may be waited for now; it adapts.")
+    max_in_flight: Count = Field(description="How many calls there may be in all.")
+    mailbox: Mailbox
+    next_probe_at: datetime | None = Field(description="Set while the circuit is open.")
+    last_probe: Probe | None
+    last_failure: Failure | None
+    counts: Counts
+    restarts: Count = Field(description="How often the actor crashed and began anew.")
+    alive: bool
+    transitions: list[Transition] = Field(description="The last ones, oldest first.")
+
+
+class Providers(BaseModel):
+    """Every circuit, in routing order."""
+
+    providers: list[Snapshot]
+
+
+class Health(BaseModel):
+    """The process lives. What more there is to say is for keys with the scope `observe`."""
+
+    status: Literal["ok", "degraded", "down", "draining"] = Field(
+        description="Whether every circuit, some or none takes mail, or the node is stopping."
+    )
+    version: str | Absent = None
+    node: str | Absent = None
+    providers: dict[str, CircuitState] | Absent = Field(
+        default=None, description="Each circuit's state by its provider's name."
+    )
+
+
+class Ok(BaseModel):
+    """Yes."""
+
+    status: Literal["ok"]
+
+
+class Unready(BaseModel):
+    """Not now, and why."""
+
+    status: Literal["unready"]
+    message: str
+
+
+_ROOTS: tuple[type[BaseModel], ...] = (
+    EmailMessage,
+    SentMessage,
+    DryRun,
+    Error,
+    InvalidMessage,
+    Undelivered,
+    Snapshot,
+    Providers,
+    Health,
+    Ok,
+    Unready,
+)
+
+
+class _Plain(GenerateJsonSchema):
+    """Pydantic's schemas without what only repeats: titles made of field names, null defaults."""
+
+    def field_title_should_be_set(self, schema: object) -> bool:
+        return False
+
+    def default_schema(self, schema: WithDefaultSchema) -> JsonSchemaValue:
+        return self.generate_inner(schema["schema"])
+
+
+def schemas() -> dict[str, object]:
+    """Every shape a body can have, and what they are made of, each under its name."""
+    _, bundle = models_json_schema(
+        [(model, "validation") for model in _ROOTS],
+        ref_template="#/components/schemas/{model}",
+        schema_generator=_Plain,
+    )
+    named: dict[str, object] = bundle["$defs"]
+    return named

@@ -1,0 +1,101 @@
+"""PURE. What the OpenAPI document says of ``POST /email``."""
+
+from __future__ import annotations
+
+from smsp.web.auth import Scope
+from smsp.web.openapi import examples
+from smsp.web.openapi.examples import error
+from smsp.web.openapi.parts import (
+    JsonObject,
+    about,
+    answer,
+    keys,
+    named,
+    ref,
+    request_keys,
+    to_key_holders,
+)
+
+SEND = """
+Hands one message to one provider and says what became of it.
+
+| outcome | status | what it means | may you send it again? |
+|---|---|---|---|
+| `sent` | 200 | a provider has taken the message | no need |
+| `rejected` | 422 | the message was read and refused | not unchanged |
+| `not_sent` | 503 | proven: no provider has taken it | yes, after `Retry-After` seconds |
+| `unknown` | 504 | a provider may or may not have taken it | only if arriving twice is harmless |
+
+SMSP keeps no queue: once it has answered, it will not try again. The key, the size and the
+content type are checked before the body is read.
+"""
+
+
+def send_email() -> JsonObject:
+    """``POST /email``."""
+    own = [ref("parameters", name) for name in ("DryRun", "Deadline")]
+    content = {"schema": ref("schemas", "EmailMessage"), "examples": named(examples.messages())}
+    return {
+        **about("sendEmail", "mail", "Send one message", SEND),
+        "parameters": own + request_keys(),
+        "requestBody": {"required": True, "content": {"application/json": content}},
+        "security": keys(Scope.SEND),
+        "responses": to_key_holders(_refusals() | _outcomes()),
+    }
+
+
+def _outcomes() -> JsonObject:
+    return {
+        "200": answer(
+            "`sent`: a provider has taken the message. To a dry run: the message is valid.",
+            "SentMessage",
+            "DryRun",
+            examples=examples.sent(),
+        ),
+        "422": answer(
+            "`rejected`: the message was refused. Or the body is JSON, but no message. "
+            "Either way it was not sent, and will not be unless it is changed.",
+            "Undelivered",
+            "InvalidMessage",
+            examples=examples.rejected() | examples.invalid_message(),
+        ),
+        "503": answer(
+            "`not_sent`: proven, no provider has taken the message. Try again after "
+            "`Retry-After` seconds.",
+            "Undelivered",
+            "Error",
+            examples=examples.not_sent() | examples.no_provider() | examples.not_now(),
+            headers=("Retry-After",),
+        ),
+        "504": answer(
+            "`unknown`: a provider may or may not have taken the message. "
+            "Sending it again may deliver it twice.",
+            "Undelivered",
+            examples=examples.unknown(),
+        ),
+    }
+
+
+def _refusals() -> JsonObject:
+    return {
+        "400": answer(
+            "The body is not JSON, `SMSP-Deadline` is out of range, or a key is in the URL.",
+            "Error",
+            examples=examples.bad_request(),
+        ),
+        "408": answer(
+            "The body took too long to come.",
+            "Error",
+            examples=error("body_timeout", "The body took too long to come."),
+        ),
+        "413": answer(
+            "The body is larger than this node allows.",
+            "Error",
+            examples=error("too_large", "The body is too large."),
+        ),
+        "415": answer(
+            "The body is not declared as JSON.",
+            "Error",
+            examples=error("unsupported_media_type", "The content type must be application/json."),
+        ),
+    }
