@@ -20,7 +20,14 @@ from actors.notices import (
     Snapshot,
 )
 from actors.supervisor import AllQuarantined, Intensity, Supervisor
-from actors.trip import Consecutive, FirstFailure, TripRule
+from actors.trip import (
+    Consecutive,
+    FailureRate,
+    FailureRateOver,
+    FirstFailure,
+    SlowCalls,
+    TripRule,
+)
 from actors.verdict import Fault, Neutral, Success, Throttled, Verdict
 
 __all__ = [
@@ -33,6 +40,8 @@ __all__ = [
     "Consecutive",
     "Crashed",
     "Event",
+    "FailureRate",
+    "FailureRateOver",
     "Fault",
     "FirstFailure",
     "Intensity",
@@ -48,6 +57,7 @@ __all__ = [
     "Replied",
     "Reply",
     "Settled",
+    "SlowCalls",
     "Snapshot",
     "State",
     "Success",

@@ -82,7 +82,18 @@ class Reason(StrEnum):
     # skipped before any circuit was asked: this provider cannot carry this message
     NOT_PINNED = "not_pinned"
     TOO_MANY_RECIPIENTS = "too_many_recipients"
+    TOO_MANY_REPLY_TO = "too_many_reply_to"
+    TOO_MANY_HEADERS = "too_many_headers"
+    TOO_MANY_ATTACHMENTS = "too_many_attachments"
+    SUBJECT_TOO_LONG = "subject_too_long"
+    TEXT_TOO_SHORT = "text_too_short"
+    FILE_TYPE = "file_type"
+    NO_INLINE = "no_inline"
+    NEEDS_HTML = "needs_html"
     NEEDS_SMTPUTF8 = "needs_smtputf8"
+    NEEDS_ASCII_HEADERS = "needs_ascii_headers"
+    NEEDS_ASCII_FILENAMES = "needs_ascii_filenames"
+    SENDER_NOT_ROUTED = "sender_not_routed"
 
 
 @dataclass(frozen=True, slots=True)

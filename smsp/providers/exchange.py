@@ -7,10 +7,12 @@ TLS, each stretch of writing without progress, and (for a probe) the answer.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from math import inf
 from time import time
+from typing import Protocol, Self, runtime_checkable
 from types import MappingProxyType
 
 import httpx
@@ -25,10 +27,12 @@ BODY_BYTES_MAX = 256 * 1024
 """More of an answer is not read: no provider's answer to one message is this long."""
 BODY_SHARE = 0.9
 """The part of the answer's time in which its body must come. The rest is for judging a body that
-hangs after a status line that says enough."""
+hangs after a status line that says enough. After a status line that came later than that, the
+body has as long as the rest."""
 
 # Some edges block a client that does not name itself. A compressed answer would hide its length.
 _OUR_HEADERS = (("User-Agent", "smsp"), ("Accept", "*/*"), ("Accept-Encoding", "identity"))
+_CONNECTED = "connection.connect_tcp.complete"
 _PHASES = MappingProxyType(
     {
         "connection.connect_tcp.started": Phase.CONNECTING,
@@ -62,11 +66,15 @@ class Exchange:
         self._phase = Phase.WAITING
         self._written_at: float | None = None
         self._scope = trio.CancelScope()
+        self._connection: _Closable | None = None
         self._body = bytearray()
         self._complete = False
 
     async def run(self, client: httpx.AsyncClient, call: HttpCall) -> HttpReply | Interrupted:
-        """Send the call. Raises only for a bug, or when cancelled from outside."""
+        """Send the call. Raises only for a bug, or when cancelled from outside.
+
+        An interrupted exchange has closed its connection by the time this returns or raises.
+        """
         response: httpx.Response | None = None
         self._grant(self._timeout_s)
         with self._scope:
@@ -76,47 +84,53 @@ class Exchange:
             except httpx.TransportError as error:
                 if response is None:
                     return Interrupted(self._phase, failure_of(error))
+            finally:
+                await self._close_unfinished_handshake()
         if response is None:
             return Interrupted(self._phase, Failure.TIMED_OUT)
         return HttpReply(
             status=response.status_code,
             headers={name.lower(): value for name, value in response.headers.items()},
-            body=bytes(self._body),
+            body=bytes(self._body[:BODY_BYTES_MAX]),
             complete=self._complete,
             received_at=time(),
             request_written=self._written_at is not None,
         )
 
     def _request(self, call: HttpCall) -> httpx.Request:
-        headers = [*call.headers, *_OUR_HEADERS]
-        if call.method == "GET":
-            return httpx.Request(call.method, call.url, headers=headers, extensions=self._trace())
-        headers.append(("Content-Length", str(len(call.body))))
+        url = httpx.URL(call.url)
+        headers = httpx.Headers(_OUR_HEADERS)
+        headers.update(call.headers)
+        headers["Host"] = url.netloc.decode("ascii")
+        if call.method == "POST":
+            headers["Content-Length"] = str(len(call.body))
+        pieces = _Pieces(call.body, before_each=partial(self._grant, self._timeout_s))
         return httpx.Request(
-            call.method,
-            call.url,
-            headers=headers,
-            content=self._pieces(call.body),
-            extensions=self._trace(),
+            call.method, url, headers=headers, stream=pieces, extensions=self._trace()
         )
-
-    async def _pieces(self, body: bytes) -> AsyncIterator[bytes]:
-        for start in range(0, len(body), WRITE_BYTES):
-            self._grant(self._timeout_s)
-            yield body[start : start + WRITE_BYTES]
 
     async def _read(self, response: httpx.Response) -> None:
         try:
             async for piece in response.aiter_raw():
                 self._body += piece
                 if len(self._body) > BODY_BYTES_MAX:
-                    return
-            self._complete = True
+                    # Not by leaving the loop: httpx's generators would stay behind, suspended.
+                    self._scope.cancel()
+            self._complete = len(self._body) <= BODY_BYTES_MAX
         finally:
             await response.aclose()
 
+    async def _close_unfinished_handshake(self) -> None:
+        """httpcore forgets a connection whose TLS handshake is cancelled, and leaves it open."""
+        if self._phase is Phase.SECURING and self._connection is not None:
+            with trio.CancelScope(shield=True):
+                await self._connection.aclose()
+
     def _trace(self) -> dict[str, object]:
-        async def follow(event: str, _info: object) -> None:
+        async def follow(event: str, info: Mapping[str, object]) -> None:
+            if event == _CONNECTED:
+                connection = info["return_value"]
+                self._connection = connection if isinstance(connection, _Closable) else None
             phase = _PHASES.get(event)
             if phase is not None:
                 self._enter(phase)
@@ -136,8 +150,39 @@ class Exchange:
                 if self._on_written is not None:
                     self._on_written()
             case Phase.ANSWERED:
-                since = trio.current_time() if self._written_at is None else self._written_at
-                self._scope.deadline = since + BODY_SHARE * self._timeout_s
+                now = trio.current_time()
+                since = now if self._written_at is None else self._written_at
+                self._scope.deadline = max(
+                    since + BODY_SHARE * self._timeout_s, now + (1 - BODY_SHARE) * self._timeout_s
+                )
 
     def _grant(self, seconds: float) -> None:
         self._scope.deadline = trio.current_time() + seconds
+
+
+class _Pieces(httpx.AsyncByteStream):
+    """A request's body, ``WRITE_BYTES`` at a time. ``before_each`` is called before each piece.
+
+    An iterator and no async generator: an interrupted write would leave that suspended, for the
+    garbage collector to find and for trio to warn of.
+    """
+
+    def __init__(self, body: bytes, *, before_each: Callable[[], None]) -> None:
+        self._body = body
+        self._starts = iter(range(0, len(body), WRITE_BYTES))
+        self._before_each = before_each
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        start = next(self._starts, None)
+        if start is None:
+            raise StopAsyncIteration
+        self._before_each()
+        return self._body[start : start + WRITE_BYTES]
+
+
+@runtime_checkable
+class _Closable(Protocol):
+    async def aclose(self) -> None: ...

@@ -10,6 +10,7 @@ import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from typing import assert_never
 
 import httpx
 
@@ -55,7 +56,8 @@ class HttpProvider:
         for position, step in enumerate(steps, start=1):
             result = await Exchange(self.timeout_s).run(self.probe_client, self._aimed(step.call))
             outcome = outcome_of(result, step.decode)
-            if not (_passed(outcome) or _excused(step, outcome, last=position == len(steps))):
+            a_send_follows = any(later.sends for later in steps[position:])
+            if not (_passed(outcome) or (a_send_follows and _excused(step, outcome))):
                 return outcome
         return outcome
 
@@ -72,10 +74,7 @@ def outcome_of(result: HttpReply | Interrupted, decode: Callable[[HttpReply], Ou
     if isinstance(result, Interrupted):
         return OUTCOMES[result.phase, result.failure]
     outcome = decode(result)
-    if isinstance(outcome, Sent) and not result.request_written:
-        # It claims to have taken a message that it has not had the whole of.
-        return Unknown(Reason.BAD_ANSWER)
-    return outcome
+    return outcome if result.request_written else _of_an_answer_too_early(result.status, outcome)
 
 
 @asynccontextmanager
@@ -119,7 +118,25 @@ def _passed(outcome: Outcome) -> bool:
     return isinstance(outcome, Sent | Rejected)
 
 
-def _excused(step: ProbeCall, outcome: Outcome, *, last: bool) -> bool:
+def _excused(step: ProbeCall, outcome: Outcome) -> bool:
     """A status call that our key may not make proves nothing, if a send step follows."""
     refused = isinstance(outcome, NotSent) and outcome.reason in _MAY_NOT_ASK
-    return refused and not step.sends and not last
+    return refused and not step.sends
+
+
+def _of_an_answer_too_early(status: int, outcome: Outcome) -> Outcome:
+    """What an answer means that came before the provider had our last byte.
+
+    The message it has is incomplete, and not processed (RFC 9112 section 8), whatever went wrong
+    there. Only if it claims success do we not know what to believe.
+    """
+    match outcome:
+        case Sent():
+            return Unknown(Reason.BAD_ANSWER)
+        case Unknown(reason=reason, blame=blame, retry_after_s=pause_s, detail=detail):
+            succeeded = 200 <= status < 300
+            return outcome if succeeded else NotSent(reason, blame, pause_s, detail)
+        case Rejected() | NotSent():
+            return outcome
+        case _:
+            assert_never(outcome)

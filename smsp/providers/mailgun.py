@@ -24,7 +24,7 @@ from smsp.providers.credentials import ADAPTER_CONFIG, ApiKey, Domain
 from smsp.providers.headers import name_addr
 from smsp.providers.multipart import Field, File
 from smsp.providers.poll import poll
-from smsp.providers.protocols import Capabilities, HttpCall, HttpReply, ProbeCall
+from smsp.providers.protocols import Capabilities, Facts, HttpCall, HttpReply, ProbeCall
 
 _SENDER_NOT_ALLOWED = NotSent(Reason.SENDER_NOT_ALLOWED, Blame.NOBODY)
 
@@ -69,6 +69,12 @@ class Mailgun:
     domain: Domain
     region: Literal["us", "eu"] = "us"
 
+    facts: ClassVar[Facts] = Facts(
+        title="Mailgun",
+        regions=("us", "eu"),
+        probe="state of the sending queue, then a message in test mode",
+        probe_cost="charged",
+    )
     capabilities: ClassVar[Capabilities] = Capabilities(recipients_max=1000, bytes_max=25_000_000)
     control_headers: ClassVar[tuple[str, ...]] = ("X-Mailgun-*",)
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, Protocol
+from typing import ClassVar, Literal, Protocol, runtime_checkable
+from uuid import UUID
 
 from actors import Progress
 from smsp.mail import Mailbox, Send
@@ -59,17 +60,56 @@ class ProbeCall:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a provider can carry. ``None``: it has no limit tighter than SMSP's own."""
+    """What a provider can carry. A message that it cannot is not put to it at all.
+
+    ``None`` for a bound: it has none tighter than SMSP's own door. Bytes are those of bodies and
+    base64 attachments together.
+    """
 
     recipients_max: int | None = None
+    to_max: int | None = None
+    cc_max: int | None = None
+    bcc_max: int | None = None
+    reply_to_max: int | None = None
     bytes_max: int | None = None
+    subject_max: int | None = None
+    """Characters."""
+    text_min: int | None = None
+    """Characters that subject, text and HTML must each have, and both bodies be there."""
+    headers_max: int | None = None
+    """Custom headers; 0: it takes none."""
+    attachments_max: int | None = None
+    file_extensions: frozenset[str] | None = None
+    """The only file name extensions it takes, lower-case, without the dot."""
+    inline: bool = True
     smtputf8: bool = False
     """Takes a local part that is not ASCII (RFC 6531)."""
+    needs_html: bool = False
+    ascii_headers: bool = False
+    """Custom header values must be ASCII."""
+    ascii_filenames: bool = False
+    tags_max: int | None = None
+    """Tags passed on; surplus ones are left out, and never keep a message from going."""
+    metadata: bool = True
+    """Whether metadata is passed on; where not, it is left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What an operator should know before choosing a provider; the README's table is made of it."""
+
+    title: str
+    regions: tuple[str, ...]
+    probe: str
+    """What ``SMSP_<NAME>_PROBE=auto`` does, in a few words."""
+    probe_cost: Literal["none", "counted", "charged"]
+    """``counted``: a probe counts against a plan or quota; ``charged``: it costs money."""
 
 
 class Adapter(Protocol):
     """The pure half of a provider."""
 
+    facts: ClassVar[Facts]
     capabilities: ClassVar[Capabilities]
     control_headers: ClassVar[tuple[str, ...]]
     """Header names (``*`` at the end matches the rest) that would steer this provider."""
@@ -82,6 +122,17 @@ class Adapter(Protocol):
 
     def probe(self, address: Mailbox) -> tuple[ProbeCall, ...]:
         """The steps that test whether this provider would send; all must pass, in order."""
+
+
+@runtime_checkable
+class IdempotentAdapter(Adapter, Protocol):
+    """An adapter whose provider recognises a repeated request by a key of ours.
+
+    Only Resend and Brevo document that. With it, a doubt can be resolved by asking again.
+    """
+
+    def keyed(self, call: HttpCall, key: UUID) -> HttpCall:
+        """The same call, carrying the key."""
 
 
 class Provider(Protocol):

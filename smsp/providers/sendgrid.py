@@ -26,7 +26,7 @@ from smsp.providers.answers import Answer
 from smsp.providers.credentials import ADAPTER_CONFIG, ApiKey
 from smsp.providers.headers import encoded, quoted
 from smsp.providers.poll import poll
-from smsp.providers.protocols import Capabilities, HttpCall, HttpReply, ProbeCall
+from smsp.providers.protocols import Capabilities, Facts, HttpCall, HttpReply, ProbeCall
 
 _CONTENT = "subject|content|attachments|headers|reply_to|reply_to_list|categories|custom_args"
 
@@ -61,7 +61,15 @@ class SendGrid:
     api_key: ApiKey
     region: Literal["global", "eu"] = "global"
 
-    capabilities: ClassVar[Capabilities] = Capabilities(recipients_max=1000, bytes_max=30_000_000)
+    facts: ClassVar[Facts] = Facts(
+        title="SendGrid",
+        regions=("global", "eu"),
+        probe="a message in sandbox mode",
+        probe_cost="none",
+    )
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        recipients_max=1000, bytes_max=30_000_000, tags_max=10
+    )
     control_headers: ClassVar[tuple[str, ...]] = ("X-SMTPAPI",)
 
     def encode(self, send: Send) -> HttpCall:
