@@ -91,8 +91,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Declare the marker, and begin to count."""
     config.addinivalue_line(
         "markers",
-        "schedules(n=300, *, strategy='auto', delays=2, timer_races=0, seed=0, max_steps=10000): "
-        "run this async test under many schedules (actors.testing)",
+        "schedules(schedules=300, *, strategy='auto', delays=2, timer_races=0, seed=0, "
+        "max_steps=10000): run this async test under many schedules (actors.testing)",
     )
     config.stash[_SUMMARY] = Summary()
     config.pluginmanager.register(config.stash[_SUMMARY])
@@ -108,6 +108,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     """Remember the test function before pytest-trio wraps it in a trio run of its own."""
+    __tracebackhide__ = True
     if isinstance(item, pytest.Function) and _is_async(item):
         item.stash[_TEST] = item.obj
     yield
@@ -128,7 +129,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     fault = scheduler_fault()
     if fault is not None:
         pytest.fail(fault, pytrace=False)
-    report = _explored(pyfuncitem, _program(pyfuncitem, test), Mark(*marker.args, **marker.kwargs))
+    report = _explored(pyfuncitem, _program(pyfuncitem, test), marker)
     pyfuncitem.config.stash[_SUMMARY].record(pyfuncitem, report)
     if report.failure is not None:
         _show(pyfuncitem, report.failure)
@@ -146,22 +147,30 @@ def _program(item: pytest.Function, test: Callable[..., Awaitable[object]]) -> A
     return functools.partial(run_with_fixtures, test, arguments)
 
 
-def _explored(item: pytest.Function, program: AsyncFn, mark: Mark) -> Report:
+def _explored(item: pytest.Function, program: AsyncFn, marker: pytest.Mark) -> Report:
     config = item.config
+    try:
+        mark = Mark(*marker.args, **marker.kwargs)
+        plan, schedules = _plan(config, mark)
+    except (TypeError, ValueError) as error:
+        pytest.fail(f"@pytest.mark.schedules: {error}", pytrace=False)
     token: Token | None = config.getoption("schedule_replay")
-    rules = Rules(
+    exploration = Exploration(program, _rules(item, mark, token))
+    if token is None:
+        return exploration.explore(plan, schedules, config.getoption("schedule_seconds"))
+    report = exploration.replay(token.answers)
+    trace = report.trace if report.fits else [DOES_NOT_FIT, *report.trace]
+    item.add_report_section("call", "schedule", "\n".join(trace))
+    return report
+
+
+def _rules(item: pytest.Function, mark: Mark, token: Token | None) -> Rules:
+    return Rules(
         timer_races=mark.timer_races if token is None else token.timer_races,
         max_steps=mark.max_steps,
         instruments=[value for value in item.funcargs.values() if isinstance(value, Instrument)],
         let_through=_NO_FINDING,
     )
-    exploration = Exploration(program, rules)
-    if token is None:
-        return exploration.explore(*_plan(config, mark), config.getoption("schedule_seconds"))
-    report = exploration.replay(token.answers)
-    trace = report.trace if report.fits else [DOES_NOT_FIT, *report.trace]
-    item.add_report_section("call", "schedule", "\n".join(trace))
-    return report
 
 
 def _plan(config: pytest.Config, mark: Mark) -> tuple[Plan, int]:

@@ -94,8 +94,9 @@ class Watch(Instrument):
             if wait == inf
             else f"the next deadline is {wait:g} s away on a clock that only the test moves"
         )
-        return f"nothing can run and {why}:{whereabouts(self._schedule.alive)}"
+        places = whereabouts(self._schedule.alive, "waits")
+        return f"nothing can run and {why}:{places}"
 
     def _livelock(self) -> str:
-        places = whereabouts(self._schedule.alive)
+        places = whereabouts(self._schedule.alive, "is")
         return f"still running after {self._max_steps:,} steps:{places}"

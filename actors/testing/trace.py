@@ -43,18 +43,27 @@ def label(task: Task, number: int) -> str:
 
 
 def where(task: Task) -> str:
-    """The innermost line outside trio and this package that the task stands on, or nothing."""
-    place = ""
+    """The innermost line of the program that the task stands on; else of a library; else nothing.
+
+    Neither trio nor this package counts.
+    """
+    program = library = ""
     for frame, line in task.iter_await_frames():
-        if not is_plumbing(frame.f_code):
-            place = f"{Path(frame.f_code.co_filename).name}:{line} in {frame.f_code.co_name}"
-    return place
+        if is_plumbing(frame.f_code):
+            continue
+        path = Path(frame.f_code.co_filename)
+        place = f"{path.name}:{line} in {frame.f_code.co_name}"
+        if "site-packages" in path.parts:
+            library = place
+        else:
+            program = place
+    return program or library
 
 
-def whereabouts(tasks: Mapping[Task, int]) -> str:
-    """Who waits where, a line each, those without a line of the program left out."""
+def whereabouts(tasks: Mapping[Task, int], verb: str) -> str:
+    """Who stands where, a line each, those without a line of the program left out."""
     places = ((label(task, number), where(task)) for task, number in tasks.items())
-    return _indented(f"{who} waits at {place}" for who, place in places if place)
+    return _indented(f"{who} {verb} at {place}" for who, place in places if place)
 
 
 def is_plumbing(code: CodeType) -> bool:

@@ -68,7 +68,8 @@ def test_a_failure_is_the_tests_own_with_the_line_that_replays_it(
             r"E\s+\* #2 ask goes before #1 ask \(decision \d+=1\)",
         ]
     )
-    assert "_run.py" not in result.stdout.str()
+    result.stdout.no_fnmatch_line("*actors/testing*")
+    result.stdout.no_fnmatch_line("*_run.py*")
 
 
 def test_the_printed_line_replays_the_failure(pytester: pytest.Pytester) -> None:
@@ -142,6 +143,29 @@ def test_a_bad_option_is_refused(
     result = pytester.runpytest_inprocess(*option)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([complaint])
+
+
+def test_a_bad_marker_is_refused(pytester: pytest.Pytester) -> None:
+    """A mistyped argument fails the test it marks, in one line."""
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.schedules(strategy="fuzz")
+        async def test_strategy(): ...
+
+        @pytest.mark.schedules(races=1)
+        async def test_argument(): ...
+        """
+    )
+    result = pytester.runpytest_inprocess()
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines(
+        [
+            "@pytest.mark.schedules: unknown strategy 'fuzz'*",
+            "@pytest.mark.schedules: *unexpected keyword argument 'races'",
+        ]
+    )
 
 
 def test_trio_fixtures_are_fresh_for_each_schedule(pytester: pytest.Pytester) -> None:

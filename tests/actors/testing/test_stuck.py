@@ -35,7 +35,7 @@ def test_a_livelock_says_who_runs_where() -> None:
     error = error_of(spin, max_steps=100)
     assert isinstance(error, Livelock)
     assert "still running after 100 steps" in str(error)
-    assert "#0 main waits at test_stuck.py:" in str(error)
+    assert "#0 main is at test_stuck.py:" in str(error)
 
 
 def test_polling_is_no_livelock() -> None:
