@@ -1,4 +1,4 @@
-"""PURE. The OpenAPI document, generated from the code: shapes from models, words from enums,
+"""The OpenAPI document, generated from the code: shapes from models, words from enums,
 bounds from constants.
 
 A new route is described in :func:`_paths`; a test holds it against the application's routes, both
@@ -30,12 +30,12 @@ queue, and never sends a message twice.
 Every answer carries `RequestKey`. Every error is JSON with a `message` for people and a `code` for
 programs; the codes and the reasons of attempts are closed lists, below.
 """
-_TAGS = {
-    "mail": "Send a message.",
-    "circuits": "Watch the circuit breakers, one for each provider.",
-    "health": "For load balancers and orchestrators.",
-    "documentation": "What you are reading.",
-}
+_TAGS = (
+    ("mail", "Send a message."),
+    ("circuits", "Watch the circuit breakers, one for each provider."),
+    ("health", "For load balancers and orchestrators."),
+    ("documentation", "What you are reading."),
+)
 
 
 def document(version: str) -> JsonObject:
@@ -49,7 +49,7 @@ def document(version: str) -> JsonObject:
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "servers": [{"url": "/"}],
-        "tags": [{"name": name, "description": about} for name, about in _TAGS.items()],
+        "tags": [{"name": name, "description": about} for name, about in _TAGS],
         "paths": _paths(),
         "components": {
             "schemas": schemas(),

@@ -1,4 +1,4 @@
-"""PURE. The named pieces of the OpenAPI document but for the shapes: headers, parameters, answers
+"""The named pieces of the OpenAPI document but for the shapes: headers, parameters, answers
 that many routes can give, and how a key is shown."""
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from smsp.web.openapi.examples import error, key_in_url
 from smsp.web.openapi.parts import JsonObject, answer
 
 REQUEST_KEY_CHARACTERS_MAX = 128
-_REQUEST_KEY = {"type": "string", "pattern": "^[!-~]+$", "maxLength": REQUEST_KEY_CHARACTERS_MAX}
 
 
 def security_schemes() -> JsonObject:
@@ -36,10 +35,12 @@ def parameters() -> JsonObject:
             "RequestKey",
             "Your name for this request: it is in the answer and on every line of the log. "
             "Without one that is printable and short enough, SMSP makes a UUID.",
-            _REQUEST_KEY,
+            _request_key(),
         ),
         "RequestId": _header(
-            "X-Request-ID", "The same, for who calls it so. `RequestKey` goes first.", _REQUEST_KEY
+            "X-Request-ID",
+            "The same, for who calls it so. `RequestKey` goes first.",
+            _request_key(),
         ),
         "Deadline": _header(
             "SMSP-Deadline",
@@ -74,7 +75,7 @@ def headers() -> JsonObject:
         "RequestKey": {
             "description": "The request's `RequestKey` or `X-Request-ID`, else a new UUID.",
             "required": True,
-            "schema": _REQUEST_KEY,
+            "schema": _request_key(),
         },
         "Retry-After": {
             "description": "Seconds until some provider may take mail.",
@@ -128,6 +129,10 @@ def responses() -> JsonObject:
             headers=("Allow",),
         ),
     }
+
+
+def _request_key() -> JsonObject:
+    return {"type": "string", "pattern": "^[!-~]+$", "maxLength": REQUEST_KEY_CHARACTERS_MAX}
 
 
 def _header(name: str, description: str, schema: JsonObject) -> JsonObject:

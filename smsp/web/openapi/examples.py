@@ -1,4 +1,4 @@
-"""PURE. The examples of the OpenAPI document. They are true: a test makes SMSP give every one.
+"""The examples of the OpenAPI document. They are true: a test makes SMSP give every one.
 
 An error's example is named by its code.
 """

@@ -1,4 +1,4 @@
-"""PURE. What descriptions of routes are put together from."""
+"""What descriptions of routes are put together from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PURE. The shapes of the answers, as models, for the OpenAPI document.
+"""The shapes of the answers, as models, for the OpenAPI document.
 
 The answers themselves are made in :mod:`smsp.web.replies` and do not pass through here; a test
 holds each kind of them against its model. The request's shape is :mod:`smsp.message`'s.

@@ -1,4 +1,4 @@
-"""PURE. What the OpenAPI document says of ``POST /email``."""
+"""What the OpenAPI document says of ``POST /email``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PURE. What the OpenAPI document says of the routes that only look: circuits, health, itself."""
+"""What the OpenAPI document says of the routes that only look: circuits, health, itself."""
 
 from __future__ import annotations
 
