@@ -29,6 +29,7 @@ from actors.testing.strategies import (
 )
 
 SCHEDULES = 300
+DOES_NOT_FIT = "The token asks for more than this program does: it has changed since."
 
 
 class NotReproducible(Exception):
@@ -109,7 +110,8 @@ class Exploration:
             if run.error is not None:
                 return self._failed(run, strategy)
             if self._schedules == 1:
-                self._reproducible = self._again(run).digest == run.digest
+                again = self._again(run)
+                self._reproducible = again.error is None and again.digest == run.digest
             try:
                 following = plan.send(run.decisions)
             except StopIteration:
@@ -149,6 +151,7 @@ class Exploration:
         shrinker = Shrinker(lambda answers: self._attempt(answers, run.error))
         answers = shrinker.shrink(run.answers) if deviations(run.answers) else []
         final = run_schedule(self._async_fn, Answers(answers), self._rules, traced=True)
+        self._reproducible = fails_alike(final.error, run.error)
         failure = self._failure(run, final, strategy, shrinker.replays)
         return self._report(failure, strategy.name)
 
@@ -204,9 +207,6 @@ class Exploration:
 
     def _seconds(self) -> float:
         return time.perf_counter() - self._started
-
-
-DOES_NOT_FIT = "The token asks for more than this program does: it has changed since."
 
 
 def _deviations(answers: Sequence[int]) -> str:
