@@ -94,7 +94,9 @@ class Settings(BaseSettings):
     trip: Trip = Field(
         FirstFailure(),
         validation_alias="SMSP_TRIP",
-        description="when a circuit opens: `first-failure`, or `consecutive:N` failures in a row",
+        description="when a circuit opens: `first-failure`; `consecutive:5` in a row; "
+        "`rate:50%/20` of the last 20 calls; `rate:50%/30s` of the calls of the last 30 s; "
+        "`slow:80%>1s/20` of the last 20 calls",
     )
     failover: Literal["open", "safe", "any"] = Field(
         "safe",
@@ -106,7 +108,8 @@ class Settings(BaseSettings):
     routing: Literal["priority", "weighted"] = Field(
         "priority",
         validation_alias="SMSP_ROUTING",
-        description="which provider is tried first: `priority`, in the order of `SMSP_PROVIDERS`",
+        description="which provider is tried first: `priority`, in the order of `SMSP_PROVIDERS`; "
+        "`weighted`, by chance, with the share `SMSP_<NAME>_WEIGHT`",
     )
     max_in_flight: MaxInFlight = Field(
         256,
@@ -117,6 +120,11 @@ class Settings(BaseSettings):
         30.0,
         validation_alias="SMSP_SETTLE_TIMEOUT",
         description="how long a call that was too slow for its caller may still find its outcome",
+    )
+    idempotency_keys: Annotated[int, whole(2, 10_000_000, "keys")] = Field(
+        100_000,
+        validation_alias="SMSP_IDEMPOTENCY_KEYS",
+        description="how many `Idempotency-Key`s are remembered, half of them for one API key",
     )
     max_body_bytes: Annotated[int, whole(1024, _BYTES_MAX, "bytes")] = Field(
         25 * 2**20,

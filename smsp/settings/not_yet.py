@@ -14,8 +14,6 @@ from smsp.settings.environment import PREFIX, Reading
 NOT_YET: Mapping[str, str | None] = MappingProxyType(
     {
         "API_KEYS": None,
-        "IDEMPOTENCY_KEYS": None,
-        "ROUTING": "priority",
         "TLS_CERT": None,
         "TLS_KEY": None,
         "TRUSTED_PROXIES": None,
@@ -25,9 +23,7 @@ NOT_YET: Mapping[str, str | None] = MappingProxyType(
 
 NOT_YET_OF_A_PROVIDER: Mapping[str, str | None] = MappingProxyType(
     {
-        "FROM_DOMAINS": None,
         "PROBE": "auto",
-        "WEIGHT": None,
     }
 )
 """The same, after ``SMSP_<NAME>_``."""

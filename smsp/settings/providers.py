@@ -37,12 +37,13 @@ from smsp.settings.accounts import (
 from smsp.settings.environment import Reading
 from smsp.settings.kinds import Kinds, own_settings
 from smsp.settings.not_yet import NOT_YET_OF_A_PROVIDER, refuse_not_yet
+from smsp.settings.trip import parse_trip
 from smsp.settings.values import (
     Parsed,
     is_plaintext_abroad,
     parse_base_url,
+    parse_domains,
     parse_flag,
-    parse_trip,
     seconds,
     whole,
 )
@@ -91,11 +92,16 @@ class ProviderSettings(BaseModel):
         validation_alias="MAX_IN_FLIGHT",
         description="the same, for this provider alone",
     )
-    weight: int = Field(1, validation_alias="WEIGHT", description="share of the messages")
-    from_domains: tuple[str, ...] = Field(
+    weight: Annotated[int, whole(0, 1000)] = Field(
+        1,
+        validation_alias="WEIGHT",
+        description="its share of the messages with `SMSP_ROUTING=weighted`; `0`: only when the "
+        "others refuse",
+    )
+    from_domains: Annotated[tuple[str, ...], Parsed(parse_domains)] = Field(
         (),
         validation_alias="FROM_DOMAINS",
-        description="the only sender domains it is used for",
+        description="a comma list: the only sender domains it is used for",
     )
     probe: Literal["auto"] = Field(
         "auto",

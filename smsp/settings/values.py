@@ -15,21 +15,17 @@ from dataclasses import dataclass
 from pydantic import SecretStr
 from pydantic_core import CoreSchema, core_schema
 
-from actors.trip import Consecutive, FirstFailure, TripRule
-
 MASKED = "**********"
-TRIP_COUNT_MAX = 1000
 
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off"})
 _WHOLE = re.compile(r"[0-9]{1,15}")
 _DECIMAL = re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})?|\.[0-9]{1,15}")
+_DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9-]{1,63}")
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}")
 _ORIGIN = re.compile(
     r"(?P<scheme>https?)://(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]{1,253})(:(?P<port>[0-9]{1,5}))?"
 )
-_CONSECUTIVE = re.compile(r"consecutive:([0-9]{1,4})")
-_LATER_RULES = re.compile(r"rate:[0-9]+%/[0-9]+s?|slow:[0-9]+%>[0-9]*\.?[0-9]+s/[0-9]+s?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +80,6 @@ def parse_flag(text: str) -> bool:
     if text.lower() in _FALSE:
         return False
     raise ValueError("must be true or false")
-
-
-def parse_trip(text: str) -> TripRule:
-    """When a circuit opens: ``first-failure``, or ``consecutive:N`` with N from 1 to 1000."""
-    if text == "first-failure":
-        return FirstFailure()
-    if (found := _CONSECUTIVE.fullmatch(text)) and 1 <= int(found[1]) <= TRIP_COUNT_MAX:
-        return Consecutive(int(found[1]))
-    if _LATER_RULES.fullmatch(text):
-        raise ValueError("is not supported by this version: use first-failure or consecutive:N")
-    raise ValueError(f"must be first-failure or consecutive:N with N from 1 to {TRIP_COUNT_MAX}")
 
 
 def parse_host(text: str) -> str:
@@ -177,3 +162,11 @@ def _ip(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         return ipaddress.ip_address(text)
     except ValueError:
         return None
+
+
+def parse_domains(text: str) -> tuple[str, ...]:
+    """A comma list of domains, in lower case and in their ASCII form."""
+    domains = tuple(part.strip().lower() for part in text.split(","))
+    if not all(_DOMAIN.fullmatch(domain) for domain in domains):
+        raise ValueError("must be a comma list of domain names, like example.com,example.org")
+    return domains

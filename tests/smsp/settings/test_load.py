@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from actors.trip import Consecutive, FirstFailure
+from actors.trip import Consecutive, FailureRate, FailureRateOver, FirstFailure, SlowCalls
 from smsp.settings import SettingsError, load
 from smsp.settings.model import OWN
+from smsp.settings.trip import FORMS
 from tests.kit.environments import KEY, MAILGUN, MOCK, PIGEON, PIGEONS, loaded, mistakes_in
 from tests.kit.mails import mailbox
 
@@ -30,6 +31,7 @@ def test_defaults():
         "failover": "safe",
         "routing": "priority",
         "max_in_flight": 256,
+        "idempotency_keys": 100_000,
         "settle_timeout_s": 30.0,
         "max_body_bytes": 25 * 1024 * 1024,
         "max_buffered_bytes": 256 * 1024 * 1024,
@@ -60,9 +62,14 @@ def test_defaults():
         ("SMSP_POLL_INTERVAL_MAX", "5", "poll_interval_max_s", 5.0),
         ("SMSP_TRIP", "first-failure", "trip", FirstFailure()),
         ("SMSP_TRIP", "consecutive:5", "trip", Consecutive(5)),
+        ("SMSP_TRIP", "rate:50%/20", "trip", FailureRate(50, 20)),
+        ("SMSP_TRIP", "rate:12.5%/30s", "trip", FailureRateOver(12.5, 30)),
+        ("SMSP_TRIP", "slow:80%>0.5s/20", "trip", SlowCalls(80, 0.5, 20)),
+        ("SMSP_IDEMPOTENCY_KEYS", "2", "idempotency_keys", 2),
         ("SMSP_FAILOVER", "any", "failover", "any"),
         ("SMSP_FAILOVER", "open", "failover", "open"),
         ("SMSP_ROUTING", "priority", "routing", "priority"),
+        ("SMSP_ROUTING", "weighted", "routing", "weighted"),
         ("SMSP_MAX_IN_FLIGHT", "1", "max_in_flight", 1),
         ("SMSP_SETTLE_TIMEOUT", "0", "settle_timeout_s", 0.0),
         ("SMSP_MAX_BODY_BYTES", "1024", "max_body_bytes", 1024),
@@ -107,17 +114,12 @@ def test_a_variable_is_read(variable, text, field, value):
         ("SMSP_POLL_INTERVAL", "0", "must be a number of seconds from 0.01 to 3600"),
         ("SMSP_POLL_INTERVAL_MAX", "1e3", "must be a number of seconds from 0.01 to 3600"),
         ("SMSP_POLL_INTERVAL_MAX", "4", "must not be below SMSP_POLL_INTERVAL"),
-        ("SMSP_TRIP", "never", "must be first-failure or consecutive:N with N from 1 to 1000"),
-        (
-            "SMSP_TRIP",
-            "consecutive:0",
-            "must be first-failure or consecutive:N with N from 1 to 1000",
-        ),
-        (
-            "SMSP_TRIP",
-            "rate:150/20",
-            "must be first-failure or consecutive:N with N from 1 to 1000",
-        ),
+        ("SMSP_TRIP", "never", f"must have one of the forms {FORMS}"),
+        ("SMSP_TRIP", "rate:150/20", f"must have one of the forms {FORMS}"),
+        ("SMSP_TRIP", "consecutive:0", "must have a number of calls from 1 to 1000"),
+        ("SMSP_TRIP", "rate:0%/20", "must have a percentage above 0 and at most 100"),
+        ("SMSP_TRIP", "slow:80%>0s/20", "must have a time above 0 and at most 3600 s"),
+        ("SMSP_IDEMPOTENCY_KEYS", "1", "must be a whole number of keys from 2 to 10000000"),
         ("SMSP_FAILOVER", "maybe", "must be 'open', 'safe' or 'any'"),
         ("SMSP_MAX_IN_FLIGHT", "0", "must be a whole number of calls from 1 to 10000"),
         ("SMSP_SETTLE_TIMEOUT", "301", "must be a number of seconds from 0 to 300"),

@@ -7,6 +7,7 @@ import pytest
 from actors.trip import Consecutive, FirstFailure
 from smsp.providers import KINDS
 from smsp.settings.kinds import own_settings
+from smsp.settings.trip import FORMS
 from tests.kit.environments import PIGEON, Owl, Parrot, Pigeon, loaded, mistakes_in
 
 
@@ -52,14 +53,14 @@ def test_a_provider_may_differ_from_all():
         ("TIMEOUT", "0", "must be a number of seconds from 0.05 to 300"),
         ("POLL_INTERVAL", "x", "must be a number of seconds from 0.01 to 3600"),
         ("POLL_INTERVAL", "61", "must not be above SMSP_POLL_INTERVAL_MAX (60 s)"),
-        (
-            "TRIP",
-            "rate:50%/20",
-            "is not supported by this version: use first-failure or consecutive:N",
-        ),
+        ("TRIP", "rate", f"must have one of the forms {FORMS}"),
         ("MAX_IN_FLIGHT", "0", "must be a whole number of calls from 1 to 10000"),
-        ("WEIGHT", "2", "is not supported by this version"),
-        ("FROM_DOMAINS", "example.org", "is not supported by this version"),
+        ("WEIGHT", "-1", "must be a whole number from 0 to 1000"),
+        (
+            "FROM_DOMAINS",
+            "example.org;example.com",
+            "must be a comma list of domain names, like example.com,example.org",
+        ),
         ("PROBE", "status", "is not supported by this version: only auto is"),
         ("ALLOW_PLAINTEXT", "perhaps", "must be true or false"),
         ("WING", "middle", "must be 'left' or 'right'"),

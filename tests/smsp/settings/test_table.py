@@ -28,8 +28,6 @@ def test_every_variable_has_one_row():
 def test_what_is_not_supported_yet_is_not_promised():
     """The table is of this version."""
     absent = {f"SMSP_{name}" for name, honoured in NOT_YET.items() if honoured is None}
-    absent |= {"SMSP_<NAME>_WEIGHT", "SMSP_<NAME>_FROM_DOMAINS"}
-
     assert not absent & set(rows())
 
 
