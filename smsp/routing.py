@@ -84,7 +84,7 @@ def may_go_on(result: Result, failover: Failover) -> bool:
 def content_bytes(mail: Mail) -> int:
     """The size of bodies and attachments, in bytes, as they would be on a MIME wire (base64)."""
     bodies = sum(len((body or "").encode()) for body in (mail.text, mail.html))
-    return bodies + sum(4 * (len(part.content) + 2) // 3 for part in mail.attachments)
+    return bodies + sum(4 * ((len(part.content) + 2) // 3) for part in mail.attachments)
 
 
 def _mailboxes(mail: Mail) -> Sequence[Mailbox]:

@@ -7,13 +7,13 @@ TLS, each stretch of writing without progress, and (for a probe) the answer.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from math import inf
 from time import time
-from typing import Protocol, Self, runtime_checkable
 from types import MappingProxyType
+from typing import Protocol, Self, runtime_checkable
 
 import httpx
 import trio
