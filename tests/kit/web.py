@@ -17,7 +17,7 @@ from typing import Any
 from actors import Snapshot
 from smsp.dispatcher import Dispatched
 from smsp.mail import Mail, Send
-from smsp.outcome import Attempt, Result, Sent, combine
+from smsp.outcome import Attempt, Refused, Result, Sent, combine
 from smsp.routing import Route, Skipped
 from smsp.web.auth import Key, Keyring, Scope, digest_of
 from smsp.web.budget import ByteBudget
@@ -66,14 +66,19 @@ def dispatched(
 ) -> Dispatched:
     """What became of a message that got these results from ``mailgun``, then ``sendgrid``.
 
-    No results: no provider could carry it. ``retry_after_s`` is 1 where it must be something.
+    A call took 0.25 s, a refusal no time. No results: no provider could carry it.
+    ``retry_after_s`` is 1 where it must be something.
     """
     names = ("mailgun", "sendgrid")[: len(results)]
-    attempts = tuple(Attempt(name, one, 0.25) for name, one in zip(names, results, strict=True))
+    attempts = tuple(map(_attempt, names, results))
     outcome = combine(attempts) if attempts else "rejected"
     if outcome == "not_sent" and retry_after_s is None:
         retry_after_s = 1
     return Dispatched(SEND_ID, outcome, attempts, Route(names, tuple(skipped)), retry_after_s)
+
+
+def _attempt(name: str, result: Result) -> Attempt:
+    return Attempt(name, result, 0.0 if isinstance(result, Refused) else 0.25)
 
 
 class FakeMailroom:

@@ -112,7 +112,7 @@ def responses() -> JsonObject:
         "Forbidden": answer(
             "The key is known, but does not allow this.",
             "Error",
-            examples=error("forbidden", "This key does not have the scope operate."),
+            examples=error("forbidden", "This key does not have the scope send."),
         ),
         "Internal": answer(
             "SMSP itself failed. If a message was being sent, it may or may not have been.",
@@ -121,11 +121,10 @@ def responses() -> JsonObject:
         ),
         "Other": answer(
             "Any other error has the same form: 404 for a path that does not exist, 405 for a "
-            "method that it does not have, 400 for what is no request.",
+            "method that a path does not have.",
             "Error",
             examples=error("not_found", "There is nothing here.")
-            | error("method_not_allowed", "This route has other methods.")
-            | error("bad_request", "The request could not be understood."),
+            | error("method_not_allowed", "This route has other methods."),
             headers=("Allow",),
         ),
     }

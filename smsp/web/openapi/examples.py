@@ -67,7 +67,10 @@ def bad_request() -> JsonObject:
     """What is refused before it is read as a message."""
     deadline = "SMSP-Deadline must be a number of seconds from 0.05 to 300."
     return (
-        error("invalid_json", "The body is not JSON: unexpected end of data (line 1)")
+        error(
+            "invalid_json",
+            "The body is not JSON: unexpected character, expected a JSON value (line 1)",
+        )
         | error("invalid_deadline", deadline, field="SMSP-Deadline")
         | key_in_url()
     )

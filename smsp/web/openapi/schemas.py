@@ -10,12 +10,11 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, TypeAdapter
 from pydantic.json_schema import (
     GenerateJsonSchema,
     JsonSchemaValue,
     SkipJsonSchema,
-    models_json_schema,
 )
 from pydantic_core.core_schema import WithDefaultSchema
 
@@ -113,7 +112,7 @@ class Undelivered(BaseModel):
     attempts: list[Attempt]
 
 
-class Mailbox(BaseModel):
+class CircuitMailbox(BaseModel):
     """The circuit's mailbox: what waits to be read by its actor."""
 
     depth: Count
@@ -167,7 +166,7 @@ class Snapshot(BaseModel):
     settling: Count = Field(description="Those of them whose caller has been answered.")
     limit: Count = Field(description="How many calls may be waited for now; it adapts.")
     max_in_flight: Count = Field(description="How many calls there may be in all.")
-    mailbox: Mailbox
+    mailbox: CircuitMailbox
     next_probe_at: datetime | None = Field(description="Set while the circuit is open.")
     last_probe: Probe | None
     last_failure: Failure | None
@@ -209,19 +208,20 @@ class Unready(BaseModel):
     message: str
 
 
-_ROOTS: tuple[type[BaseModel], ...] = (
-    EmailMessage,
-    SentMessage,
-    DryRun,
-    Error,
-    InvalidMessage,
-    Undelivered,
-    Snapshot,
-    Providers,
-    Health,
-    Ok,
-    Unready,
+Body = (
+    EmailMessage
+    | SentMessage
+    | DryRun
+    | Error
+    | InvalidMessage
+    | Undelivered
+    | Snapshot
+    | Providers
+    | Health
+    | Ok
+    | Unready
 )
+"""Every shape that the body of a request or an answer can have."""
 
 
 class _Plain(GenerateJsonSchema):
@@ -235,11 +235,9 @@ class _Plain(GenerateJsonSchema):
 
 
 def schemas() -> dict[str, object]:
-    """Every shape a body can have, and what they are made of, each under its name."""
-    _, bundle = models_json_schema(
-        [(model, "validation") for model in _ROOTS],
-        ref_template="#/components/schemas/{model}",
-        schema_generator=_Plain,
+    """Every shape of a body, and what they are made of, each under its name."""
+    whole = TypeAdapter[Body](Body).json_schema(
+        ref_template="#/components/schemas/{model}", schema_generator=_Plain
     )
-    named: dict[str, object] = bundle["$defs"]
+    named: dict[str, object] = whole["$defs"]
     return named
