@@ -53,6 +53,7 @@ def create_app(services: Services) -> App:
     app.config["MAX_CONTENT_LENGTH"] = services.max_body_bytes
     app.config["BODY_TIMEOUT"] = BODY_S_MAX
     app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False  # else two slashes are answered with a redirect, in HTML
     for blueprint in (emails, circuits, health, docs):
         app.register_blueprint(blueprint(services))
     # Hooks are async, all of them: Quart would run synchronous ones in threads.
@@ -68,7 +69,7 @@ def _arrive(services: Services) -> Callable[[], Awaitable[Response | None]]:
         g.arrived_at = trio.current_time()
         g.request_key = _request_key(request)
         g.told = {}
-        if services.keyring.in_url(request.args.items(multi=True)):
+        if services.keyring.in_url(request.path, request.args.items(multi=True)):
             return error_reply(
                 HTTPStatus.BAD_REQUEST,
                 "key_in_url",
