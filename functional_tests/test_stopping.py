@@ -1,0 +1,105 @@
+"""SIGTERM with mail in flight: everybody who waits is told the truth before the process ends."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import httpx
+import pytest
+
+from functional_tests.kit.audit import audit_all
+from functional_tests.kit.polling import eventually
+
+
+@contextmanager
+def callers(smsp, recipients):
+    """All of them wait for their answers, each on a connection of its own, until the block ends."""
+    with ThreadPoolExecutor(len(recipients)) as pool:
+        waiting = [pool.submit(smsp.send, to) for to in recipients]
+        try:
+            yield waiting
+        finally:
+            smsp.process.end()
+
+
+def all_in_flight(smsp, number):
+    """Return when so many calls are under way."""
+    eventually(lambda: smsp.provider("mailgun")["in_flight"] == number, "all are in flight")
+
+
+def test_everybody_is_answered(start_smsp, simulators):
+    """Those in flight end by their own outcome, which is true; the exit status is 0."""
+    smsp = start_smsp(CALL_TIMEOUT="2", TRIP="consecutive:1000")
+    slow = ["slow-900ms@example.org"] * 24
+    silent = ["accept-then-hang@example.org"] * 4 + ["hang@example.org"] * 4
+    with callers(smsp, slow + silent) as waiting:
+        all_in_flight(smsp, 32)
+        smsp.process.terminate()
+        answers = [one.result() for one in waiting]
+        assert smsp.process.exit_status() == 0
+    assert [answer.outcome for answer in answers] == ["sent"] * 24 + ["unknown"] * 8
+    assert {answer.headers["Connection"] for answer in answers} == {"close"}
+    audit_all(answers, simulators.taken())
+
+
+def test_callers_who_keep_coming(start_smsp, simulators):
+    """While SMSP stops under load no message is lost: it is answered, or its caller is refused."""
+    smsp = start_smsp()
+    with ThreadPoolExecutor(16) as pool:
+        streams = [pool.submit(_send_until_refused, smsp) for _ in range(16)]
+        eventually(lambda: smsp.provider("mailgun")["counts"]["sent"] > 50, "mail flows")
+        smsp.process.terminate()
+        answers = [answer for stream in streams for answer in stream.result()]
+        assert smsp.process.exit_status() == 0
+    drained = [answer for answer in answers if answer.body.get("code") == "draining"]
+    audit_all([answer for answer in answers if answer not in drained], simulators.taken())
+
+
+def test_a_delay_for_load_balancers(start_smsp, simulators):
+    """For a while connections are still taken: no longer ready, and new mail is refused."""
+    smsp = start_smsp(DRAIN_DELAY="1.5")
+    assert smsp.http.get("/readyz").status_code == 200
+    smsp.process.terminate()
+    eventually(lambda: smsp.http.get("/readyz").status_code == 503, "it is not ready")
+    answer = smsp.send()
+    assert (answer.status, answer.body["code"]) == (503, "draining")
+    assert int(answer.headers["Retry-After"]) >= 1
+    assert smsp.http.get("/healthcheck").json()["status"] == "draining"
+    assert smsp.process.exit_status() == 0
+    assert simulators.taken() == {}
+
+
+def test_no_time_left(start_smsp, simulators):
+    """Past the drain time-out the rest is answered by phase, and the exit status is 1."""
+    smsp = start_smsp(CALL_TIMEOUT="20", DRAIN_TIMEOUT="0.3")
+    with callers(smsp, ["slow-5000ms@example.org"] * 8) as waiting:
+        all_in_flight(smsp, 8)
+        smsp.process.terminate()
+        answers = [one.result() for one in waiting]
+        assert smsp.process.exit_status() == 1
+    assert {answer.attempts[0] for answer in answers} == {("mailgun", "unknown", "cut")}
+    audit_all(answers, simulators.taken())
+
+
+def test_a_second_signal(start_smsp):
+    """Another SIGTERM stops at once, and who waits is left without an answer."""
+    smsp = start_smsp(CALL_TIMEOUT="20")
+    with callers(smsp, ["slow-15000ms@example.org"]) as waiting:
+        all_in_flight(smsp, 1)
+        smsp.process.terminate()
+        eventually(lambda: smsp.process.event("server.draining"), "it drains")
+        smsp.process.terminate()
+        assert smsp.process.exit_status() == 1
+        with pytest.raises(httpx.TransportError):
+            waiting[0].result()
+
+
+def _send_until_refused(smsp):
+    """All answers of one caller until there are none."""
+    answers = []
+    while True:
+        try:
+            answers.append(smsp.send())
+        except httpx.TransportError:
+            return answers
