@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 
 import trio
 
-from actors.ask import Refusal, Reply, ReplySlot
+from actors.ask import Answered, Refusal, Reply, ReplySlot
 from actors.breaker import Event, Permit
 from actors.calls import Scope
 from actors.config import Config, Judge
@@ -29,6 +29,7 @@ from actors.messages import (
     Finished,
     Hold,
     Message,
+    Order,
     ProbeEnded,
     Release,
     Stopped,
@@ -91,6 +92,7 @@ class Circuit(Generic[Q, A]):
         self._nursery: trio.Nursery | None = None
         self._in_hand: Message[Q, A] | None = None
         self._closed_because: Refusal | None = Refusal.STOPPED
+        self._retired = False
         self._revived = trio.Event()
         self._changed = trio.Event()
         self._version = 0
@@ -107,6 +109,7 @@ class Circuit(Generic[Q, A]):
             refused = self._handler.refusal(refusal)
             self._handler.outbox.turned_away(question, refused)
             self._publish()
+            await trio.lowlevel.checkpoint()
             return refused
         ask: Ask[Q, A] = Ask(question, deadline, trio.current_time(), ReplySlot())
         self._post(ask)
@@ -134,7 +137,8 @@ class Circuit(Generic[Q, A]):
         self._post(Cut())
 
     async def changed(self, version: int) -> Snapshot:
-        """Wait for a snapshot later than ``version``."""
+        """Wait for a snapshot later than ``version``. A circuit that is over has no later one."""
+        await trio.lowlevel.checkpoint()
         while self.snapshot.version <= version:
             await self._changed.wait()
         return self.snapshot
@@ -147,11 +151,14 @@ class Circuit(Generic[Q, A]):
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
                 self._closed_because = None
-                self._publish()
-                task_status.started()
-                await self._receive_until_over()
-                # In the same step in which the last asker was answered: nobody slips in between.
-                self._closed_because = Refusal.DRAINING
+                try:
+                    self._publish()
+                    task_status.started()
+                    await self._receive_until_over()
+                finally:
+                    # In the same step in which the loop ended: nobody slips in between.
+                    over = self._handler.over
+                    self._closed_because = Refusal.DRAINING if over else Refusal.STOPPED
                 nursery.cancel_scope.cancel()
         finally:
             self._leave()
@@ -159,24 +166,32 @@ class Circuit(Generic[Q, A]):
     def begin_anew(self, error: BaseException) -> None:
         """Recover from a crash: the circuit will be open and probing at once."""
         self.restarts += 1
-        now = trio.current_time()
-        self._handler.crash(now)
-        self._observe(Crashed(self.name, error, self.restarts, quarantined=False))
-        self._publish_and_answer()
+        # Told by the next life, so that an observer that raises at the news is one more crash.
+        self._handler.outbox.notice(Crashed(self.name, error, self.restarts, quarantined=False))
+        self._handler.crash(trio.current_time())
 
-    async def quarantine(self, error: BaseException, seconds: float) -> None:
-        """Crashed too often: take no calls for ``seconds`` or until an operator's order."""
-        now = trio.current_time()
+    def quarantine(self, error: BaseException, until: float) -> None:
+        """Crashed too often: take no calls until then, or until somebody gives an order."""
         self._closed_because = Refusal.QUARANTINED
         self._revived = trio.Event()
-        self._handler.quarantine(now, now + seconds)
-        self._observe(Crashed(self.name, error, self.restarts, quarantined=True))
+        self._handler.outbox.notice(Crashed(self.name, error, self.restarts, quarantined=True))
+        self._handler.quarantine(trio.current_time(), until)
         self._publish_and_answer()
-        with trio.move_on_after(seconds):
-            await self._revived.wait()
+
+    async def sit_out(self, until: float) -> None:
+        """Wait for the end of the quarantine. An order that is in the mailbox ends it at once."""
+        if self._mailbox_depth == 0:
+            with trio.move_on_at(until):
+                await self._revived.wait()
         self._handler.revive(trio.current_time())
         self._closed_because = Refusal.STOPPED
-        self._publish_and_answer()
+
+    def retire(self) -> None:
+        """Nobody will run this actor again: answer the orders that are left, and take no more."""
+        self._retired = True
+        for message in self._unread():
+            if isinstance(message, Hold | Release):
+                message.slot.put(self.snapshot)
 
     # -- Effects: what the handler may begin
 
@@ -200,76 +215,75 @@ class Circuit(Generic[Q, A]):
 
     async def _receive_until_over(self) -> None:
         while not self._handler.over:
-            try:
-                self._in_hand = self._inbox.receive_nowait()
-            except trio.WouldBlock:
-                # Everything that has come is handled: show it, then answer, then wait. The clock
-                # has its say only here, so an answer in hand always beats a deadline.
-                self._publish_and_answer()
-                self._in_hand = await self._next_message()
-            now = trio.current_time()
-            if self._in_hand is None:
-                self._handler.tick(self, now)
+            message = self._next_unread()
+            if message is not None:
+                self._take(message)
+            elif trio.current_time() >= self._handler.wake_at():
+                # The clock has its say only when everything that has come is handled, so an
+                # answer in the mailbox always beats a deadline.
+                self._handler.tick(self, trio.current_time())
             else:
-                self._handler.handle(self._in_hand, self, now)
+                # Show what has changed, then answer, then wait.
+                self._publish_and_answer()
+                with trio.CancelScope(deadline=self._handler.wake_at()):
+                    self._take(await self._inbox.receive())
+        self._publish_and_answer()
 
-    async def _next_message(self) -> Message[Q, A] | None:
-        with trio.CancelScope(deadline=self._handler.wake_at()):
-            return await self._inbox.receive()
-        return None
+    def _take(self, message: Message[Q, A]) -> None:
+        self._in_hand = message
+        self._handler.handle(message, self, trio.current_time())
+        self._in_hand = None
 
     def _leave(self) -> None:
-        """The actor is gone. In one step, answer everybody who would wait for it."""
-        gone_because = self._closed_because or Refusal.STOPPED
-        self._closed_because = gone_because
+        """The actor's tasks are gone. In one step, answer everybody who would wait for them."""
+        assert self._closed_because is not None
         self._nursery = None
-        self._handler.leave(trio.current_time())
-        orders: list[Hold | Release] = []
-        for message in (self._in_hand, *self._unread()):
-            match message:
-                case Ask():
-                    self._handler.outbox.reply(message, self._handler.refusal(gone_because))
-                case Hold() | Release():
-                    orders.append(message)
-                case _:
-                    pass  # The end of a call that has just been answered.
-        self._in_hand = None
-        for order in orders:
-            if gone_because is Refusal.STOPPED:
-                self._post(order)  # An operator's order survives a crash.
-            else:
-                self._handler.outbox.report(order)
+        in_hand, self._in_hand = self._in_hand, None
+        left = [message for message in (in_hand, *self._unread()) if message is not None]
+        self._handler.leave(left, self._closed_because, trio.current_time())
+        begins_anew = self._closed_because is Refusal.STOPPED
+        for message in left:
+            # What was in hand is what crashed: the next life is spared it.
+            if begins_anew and message is not in_hand and isinstance(message, Order):
+                self._post(message)
+            elif isinstance(message, Hold | Release):
+                self._handler.outbox.report(message)
         self._publish_and_answer()
 
     def _unread(self) -> list[Message[Q, A]]:
-        unread: list[Message[Q, A]] = []
-        while True:
-            try:
-                unread.append(self._inbox.receive_nowait())
-            except trio.WouldBlock:
-                return unread
+        unread = []
+        while (message := self._next_unread()) is not None:
+            unread.append(message)
+        return unread
+
+    def _next_unread(self) -> Message[Q, A] | None:
+        try:
+            return self._inbox.receive_nowait()
+        except trio.WouldBlock:
+            return None
 
     # -- the children
 
     async def _make_call(self, call_id: int, question: Q, scope: trio.CancelScope) -> None:
         end: Finished[A] | Stopped | Failed = Stopped(call_id)
-        with scope:
-            try:
+        try:
+            with scope:
                 answer = await self._call(question, Progress(call_id, scope, self._post))
                 end = Finished(call_id, answer)
-            except Exception as error:  # noqa: BLE001 - a bug in a call costs that call, not the actor
-                end = Failed(call_id, error)
+        except Exception as error:  # noqa: BLE001 - a bug in a call costs that call, not the actor
+            # Outside the scope, which has by now taken its own cancellation out of a group.
+            end = Failed(call_id, error)
         self._post(end)
 
     async def _make_probe(self, permit: Permit, scope: trio.CancelScope) -> None:
         started_at = trio.current_time()
-        answer: A | None = None
+        answer: Answered[A] | None = None
         bug: Exception | None = None
-        with scope:
-            try:
-                answer = await self._probe()
-            except Exception as error:  # noqa: BLE001 - likewise
-                bug = error
+        try:
+            with scope:
+                answer = Answered(await self._probe())
+        except Exception as error:  # noqa: BLE001 - likewise
+            bug = error
         seconds = trio.current_time() - started_at
         self._post(ProbeEnded(permit, seconds, answer, bug))
 
@@ -278,11 +292,15 @@ class Circuit(Generic[Q, A]):
     def _refusal_at_the_door(self) -> Refusal | None:
         if self._closed_because is not None:
             return self._closed_because
-        depth = self._inbox.statistics().current_buffer_used
-        return Refusal.FULL if depth >= self._config.mailbox_capacity else None
+        return Refusal.FULL if self._mailbox_depth >= self._config.mailbox_capacity else None
+
+    @property
+    def _mailbox_depth(self) -> int:
+        return self._inbox.statistics().current_buffer_used
 
     async def _order(self, order: Hold | Release, slot: ReplySlot[Snapshot]) -> Snapshot:
-        if self._closed_because is Refusal.DRAINING:
+        if self._retired or self._closed_because is Refusal.DRAINING:
+            await trio.lowlevel.checkpoint()
             return self.snapshot
         self._revived.set()
         self._post(order)
@@ -292,8 +310,11 @@ class Circuit(Generic[Q, A]):
         self._post_end.send_nowait(message)
 
     def _publish_and_answer(self) -> None:
-        self._publish()
-        self._handler.outbox.deliver(self.snapshot, trio.current_time())
+        try:
+            self._handler.outbox.count()
+        finally:  # An answer is owed, also when it could not be counted.
+            self._publish()
+            self._handler.outbox.deliver(self.snapshot, trio.current_time())
 
     def _publish(self) -> None:
         self.snapshot = self._new_snapshot()
@@ -304,7 +325,7 @@ class Circuit(Generic[Q, A]):
         self._version += 1
         return self._handler.snapshot(
             version=self._version,
-            depth=self._inbox.statistics().current_buffer_used,
+            depth=self._mailbox_depth,
             restarts=self.restarts,
             alive=self._nursery is not None,
             now=trio.current_time(),

@@ -7,6 +7,7 @@ answered waits in the outbox until the new state has been published.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import count
 from math import inf
 from random import Random
@@ -35,6 +36,9 @@ from actors.verdict import Fault, Neutral, Verdict
 
 Q = TypeVar("Q")
 A = TypeVar("A")
+
+
+_BY_STATE = frozenset({Refusal.OPEN, Refusal.HELD_OPEN, Refusal.QUARANTINED})
 
 
 class Effects(Protocol[Q, A]):
@@ -112,19 +116,31 @@ class Handler(Generic[Q, A]):
         self._circuit_moved()
 
     def refusal(self, reason: Refusal) -> Refused:
-        """A refusal, with the moment at which the clock may change the answer."""
+        """A refusal. One by the state tells when the clock may change it; one for want of room
+        tells nothing, whatever hold may be ending some day."""
         due_at = self.breaker.due_at
-        return Refused(reason, None if due_at == inf else due_at)
+        return Refused(reason, due_at if reason in _BY_STATE and due_at < inf else None)
 
-    def leave(self, now: float) -> None:
-        """The actor's tasks are gone: answer everybody whose call they were making, by phase."""
+    def leave(self, left: Sequence[Message[Q, A]], because: Refusal, now: float) -> None:
+        """The actor's tasks are gone: answer everybody who would wait for them.
+
+        ``left`` is what nobody has handled. A call that it shows to be over is answered so, the
+        others by phase; questions are refused. Nothing is judged: the judge may be the bug.
+        """
+        for message in left:
+            match message:
+                case Committed():
+                    self._committed(message)
+                case Finished() | Stopped() | Failed():
+                    self._over(message, now)
+                case _:
+                    pass
         cause = Cause.CUT if self._draining else Cause.FAILED
         for call in self._calls:
-            unanswered = Unanswered(cause, call.committed_at is not None)
-            if call.answered:
-                self.outbox.settled(call.ask, unanswered, now)
-            else:
-                self.outbox.reply(call.ask, unanswered)
+            self._reply(call, Unanswered(cause, call.committed_at is not None), now)
+        for message in left:
+            if isinstance(message, Ask):
+                self.outbox.reply(message, self.refusal(because))
         self._calls = CallBook(self._config.max_in_flight)
         self._probe = None
         self._probe_overdue_at = inf
@@ -207,41 +223,57 @@ class Handler(Generic[Q, A]):
 
     def _ended(self, message: Finished[A] | Stopped | Failed, now: float) -> None:
         call = self._calls.get(message.call_id)
+        if call is not None:
+            self._judged(call, self._verdict(call, message), now)
+        self._over(message, now)
+
+    def _verdict(self, call: Call[Q, A], message: Finished[A] | Stopped | Failed) -> Verdict:
+        match message:
+            case Finished():
+                return self._judge.verdict(message.answer)
+            case Stopped():
+                return Neutral(call.cause)
+            case Failed():
+                # Before it took effect, our own bug says nothing about the far side.
+                committed = call.committed_at is not None
+                return Fault(Cause.FAILED) if committed else Neutral(Cause.FAILED)
+
+    def _over(self, message: Finished[A] | Stopped | Failed, now: float) -> None:
+        if isinstance(message, Failed):
+            self.outbox.notice(CallFailed(self._config.name, message.error))
+        call = self._calls.get(message.call_id)
         if call is None:
             return
         committed = call.committed_at is not None
         match message:
             case Finished():
-                reply: Answered[A] | Unanswered = Answered(message.answer)
-                verdict = self._judge.verdict(message.answer)
+                self._reply(call, Answered(message.answer), now)
             case Stopped():
-                reply = Unanswered(call.cause, committed)
-                verdict = Neutral(call.cause)
+                self._reply(call, Unanswered(call.cause, committed), now)
             case Failed():
-                self.outbox.notice(CallFailed(self._config.name, message.error))
-                reply = Unanswered(Cause.FAILED, committed)
-                # Before it took effect, our own bug says nothing about the far side.
-                verdict = Fault(Cause.FAILED) if committed else Neutral(Cause.FAILED)
-        self._judged(call, verdict, now)
+                self._reply(call, Unanswered(Cause.FAILED, committed), now)
+        self._calls.remove(call)
+
+    def _reply(self, call: Call[Q, A], reply: Answered[A] | Unanswered, now: float) -> None:
         if call.answered:
             self.outbox.settled(call.ask, reply, now)
         else:
             self.outbox.reply(call.ask, reply)
-        self._calls.remove(call)
 
     def _call_due(self, call: Call[Q, A], now: float) -> None:
-        assert call.committed_at is not None
-        time_is_up = now >= call.committed_at + self._config.timeout_s
+        committed_at = call.committed_at
+        assert committed_at is not None, "only a committed call has a timer"
+        time_is_up = now >= committed_at + self._config.timeout_s
         if not call.answered:
             cause = Cause.TIMEOUT if time_is_up else Cause.DEADLINE
             self.outbox.reply(call.ask, Unanswered(cause, committed=True))
-            self._let_settle(call, now)
+            self._let_settle(call, committed_at)
         if time_is_up:
             self._judged(call, Fault(Cause.TIMEOUT, timed_out=True), now)
 
-    def _let_settle(self, call: Call[Q, A], now: float) -> None:
+    def _let_settle(self, call: Call[Q, A], committed_at: float) -> None:
         self._calls.settle(call)
-        call.scope.deadline = now + self._config.settle_s
+        call.scope.deadline = committed_at + self._config.timeout_s + self._config.settle_s
         crowded_out = self._calls.crowded_out()
         if crowded_out is not None:
             crowded_out.scope.cancel()
@@ -282,8 +314,8 @@ class Handler(Generic[Q, A]):
             verdict: Verdict = Fault(Cause.FAILED)
             outcome = "failed"
         else:
-            verdict = self._judge.verdict(message.answer)
-            outcome = self._judge.word(Answered(message.answer))
+            verdict = self._judge.verdict(message.answer.answer)
+            outcome = self._judge.word(message.answer)
         if message.error is not None:
             self.outbox.notice(CallFailed(self._config.name, message.error))
         self.outbox.probed(verdict, outcome, message.seconds, now)

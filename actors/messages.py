@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from actors.ask import Reply, ReplySlot
+from actors.ask import Answered, Reply, ReplySlot
 from actors.breaker import Event, Permit
 from actors.notices import Snapshot
 
@@ -60,7 +60,7 @@ class ProbeEnded(Generic[A]):
 
     permit: Permit
     seconds: float
-    answer: A | None = None
+    answer: Answered[A] | None = None
     error: Exception | None = None
 
     @property
@@ -95,15 +95,7 @@ class Cut:
     """Answer everybody now, by what is known, then leave."""
 
 
-Message = (
-    Ask[Q, A]
-    | Committed
-    | Finished[A]
-    | Stopped
-    | Failed
-    | ProbeEnded[A]
-    | Hold
-    | Release
-    | Drain
-    | Cut
-)
+Order = Hold | Release | Drain | Cut
+"""What outlives a crash of the actor."""
+
+Message = Ask[Q, A] | Committed | Finished[A] | Stopped | Failed | ProbeEnded[A] | Order

@@ -38,6 +38,7 @@ class Outbox(Generic[Q, A]):
         self._judge = judge
         self._observe = observe
         self._counts: dict[str, int] = {}
+        self._uncounted: deque[Reply[A]] = deque()
         self._answers: deque[tuple[Ask[Q, A], Reply[A]]] = deque()
         self._reports: deque[Hold | Release] = deque()
         self._notices: deque[Notice[Q, A]] = deque()
@@ -51,7 +52,7 @@ class Outbox(Generic[Q, A]):
         """Answer a question, once."""
         if not ask.slot.decided:
             ask.slot.decided = True
-            self._count(reply)
+            self._uncounted.append(reply)
             self._answers.append((ask, reply))
 
     def turned_away(self, question: Q, refused: Refused) -> None:
@@ -83,6 +84,11 @@ class Outbox(Generic[Q, A]):
         """A call or a probe had something to say about the far side."""
         if isinstance(verdict, Fault):
             self.last_failure = Failure(now, verdict.reason)
+
+    def count(self) -> None:
+        """Count what has been decided, so that the next snapshot tells it."""
+        while self._uncounted:
+            self._count(self._uncounted.popleft())
 
     def deliver(self, snapshot: Snapshot, now: float) -> None:
         """Hand everything out, now that ``snapshot`` is published and tells the same."""

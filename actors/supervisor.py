@@ -28,7 +28,11 @@ class Actor(Protocol):
 
     def begin_anew(self, error: BaseException) -> None: ...
 
-    async def quarantine(self, error: BaseException, seconds: float) -> None: ...
+    def quarantine(self, error: BaseException, until: float) -> None: ...
+
+    async def sit_out(self, until: float) -> None: ...
+
+    def retire(self) -> None: ...
 
     def drain(self) -> None: ...
 
@@ -69,6 +73,8 @@ class Supervisor:
                     await nursery.start(self._keep, actor)
                 task_status.started()
         finally:
+            for actor in self._actors:
+                actor.retire()
             self._finished.set()
 
     async def drain(self, timeout_s: float = inf) -> bool:
@@ -93,25 +99,31 @@ class Supervisor:
     async def _keep(
         self, actor: Actor, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
     ) -> None:
-        crashes: deque[float] = deque(maxlen=self._intensity.restarts_max)
+        crashes: deque[float] = deque(maxlen=self._intensity.restarts_max + 1)
         while True:
             error = await _crash_of(actor, task_status)
             if error is None:
                 return
             task_status = trio.TASK_STATUS_IGNORED
-            now = trio.current_time()
-            if len(crashes) == crashes.maxlen and now - crashes[0] <= self._intensity.period_s:
+            crashes.append(trio.current_time())
+            too_often = (
+                len(crashes) == crashes.maxlen
+                and crashes[-1] - crashes[0] <= self._intensity.period_s
+            )
+            # One that is leaving anyway has no quarantine to sit out.
+            if too_often and not actor.snapshot.draining:
                 crashes.clear()
                 await self._quarantine(actor, error)
             else:
-                crashes.append(now)
                 actor.begin_anew(error)
 
     async def _quarantine(self, actor: Actor, error: BaseException) -> None:
+        until = trio.current_time() + self._intensity.quarantine_s
         self._quarantined += 1
+        actor.quarantine(error, until)
         if self._quarantined == len(self._actors):
             raise AllQuarantined(f"{actor.name} was the last actor running") from error
-        await actor.quarantine(error, self._intensity.quarantine_s)
+        await actor.sit_out(until)
         self._quarantined -= 1
 
 

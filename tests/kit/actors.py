@@ -78,7 +78,7 @@ class FarSide:
         self.called_at.append(trio.current_time())
         self.calls += 1
         try:
-            return await self._play(act, progress)
+            return await self.play(act, progress)
         finally:
             self.calls -= 1
 
@@ -88,11 +88,11 @@ class FarSide:
         self.probes_peak = max(self.probes_peak, self.probes_running)
         act = self.probes.pop(0) if self.probes else Act()
         try:
-            return await self._play(act, None)
+            return await self.play(act, None)
         finally:
             self.probes_running -= 1
 
-    async def _play(self, act: Act, progress: Progress | None) -> Verdict:
+    async def play(self, act: Act, progress: Progress | None) -> Verdict:
         with trio.CancelScope(shield=act.deaf):
             try:
                 await _take(act.before_s)
@@ -179,7 +179,13 @@ class Rig:
         self.far = FarSide(*probes)
         self.judge = PlainJudge()
         self.seen = Recorder()
-        self.circuit: Circuit[Act, Verdict] = Circuit(
+        self.circuit = self.another(config, seed)
+        self.supervisor = Supervisor([self.circuit], intensity)
+        self.nursery: trio.Nursery | None = None
+
+    def another(self, config: Config, seed: int = 0) -> Circuit[Act, Verdict]:
+        """A circuit before the same far side, with the same judge and observer."""
+        return Circuit(
             config,
             call=self.far.call,
             probe=self.far.probe,
@@ -187,8 +193,6 @@ class Rig:
             observe=self.seen,
             random=Random(seed),
         )
-        self.supervisor = Supervisor([self.circuit], intensity)
-        self.nursery: trio.Nursery | None = None
 
     @property
     def now_shows(self) -> Snapshot:
@@ -198,12 +202,16 @@ class Rig:
         """Ask and wait for the reply."""
         return await self.circuit.ask(act or Act(), deadline=trio.current_time() + within_s)
 
-    def begin(self, act: Act | None = None, *, within_s: float = inf) -> Pending:
-        """Ask in a task of its own."""
+    def begin(
+        self, act: Act | None = None, *, within_s: float = inf, starts_at: float | None = None
+    ) -> Pending:
+        """Ask in a task of its own, now or at an instant."""
         pending = Pending()
 
         async def asker() -> None:
             with pending.scope:
+                if starts_at is not None:
+                    await trio.sleep_until(starts_at)
                 pending.reply = await self.ask(act, within_s=within_s)
                 pending.replied_at = trio.current_time()
             pending.over.set()
@@ -257,10 +265,18 @@ def config(**changes: object) -> Config:
 
 @asynccontextmanager
 async def running(
-    *probes: Act, intensity: Intensity = Intensity(), seed: int = 0, **changes: object
-) -> AsyncGenerator[Rig]:
-    """A circuit under its supervisor, until the block ends; then it is drained."""
+    *probes: Act,
+    intensity: Intensity = Intensity(),
+    seed: int = 0,
+    beside: bool = False,
+    **changes: object,
+) -> AsyncGenerator[Rig, None]:
+    """A circuit under its supervisor, until the block ends; then it is drained. With ``beside``
+    the supervisor has an idle one as well, so that one in quarantine is not all."""
     rig = Rig(config(**changes), *probes, intensity=intensity, seed=seed)
+    if beside:
+        idle = rig.another(config(name="beside"))
+        rig.supervisor = Supervisor([rig.circuit, idle], intensity)
     async with trio.open_nursery() as nursery:
         rig.nursery = nursery
         await nursery.start(rig.supervisor.run)
@@ -268,3 +284,13 @@ async def running(
         await rig.quiet()
         await rig.supervisor.drain(0.0)
         nursery.cancel_scope.cancel()
+
+
+async def crash(rig: Rig) -> None:
+    """Make the actor crash once: its observer raises at the next reply."""
+    rig.seen.breaks_on = lambda notice: isinstance(notice, Replied)
+    pending = rig.begin(Act(says=Success()))
+    await trio.testing.wait_all_tasks_blocked()
+    rig.seen.breaks_on = lambda _: False
+    assert pending.reply is not None
+    await rig.quiet()
