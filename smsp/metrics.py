@@ -1,0 +1,150 @@
+"""What is counted for Prometheus. Turns notices into numbers; reads circuits when scraped.
+
+Every label has a bounded set of values: provider names, closed lists of words, route patterns,
+known methods, statuses. A registry of its own, so that several houses fit into one process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import assert_never
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from actors import (
+    CallFailed,
+    Crashed,
+    Moved,
+    Notice,
+    Probed,
+    Refused,
+    Replied,
+    Settled,
+    Snapshot,
+)
+from smsp.judgement import result_of
+from smsp.mail import Send
+from smsp.outcome import Outcome, word
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+STATES = ("closed", "open", "held_open", "held_closed", "quarantined")
+METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT"})
+
+
+class Metrics:
+    """All counters of one node.
+
+    ``snapshots`` gives every circuit's present state, ``ledger`` the keys held and the keys
+    forgotten before their time.
+    """
+
+    def __init__(
+        self,
+        version: str,
+        snapshots: Callable[[], Sequence[Snapshot]],
+        ledger: Callable[[], tuple[int, int]],
+    ) -> None:
+        self._registry = CollectorRegistry()
+        self._attempts = self._counter("attempts", "Replies of circuits.", "provider", "outcome")
+        self._messages = self._counter("messages", "Messages by what became of them.", "outcome")
+        self._moves = self._counter(
+            "circuit_transitions", "Moves of circuits.", "provider", "to", "reason"
+        )
+        self._probes = self._counter("probes", "Probes of open circuits.", "provider", "outcome")
+        self._requests = self._counter(
+            "http_requests", "HTTP requests answered.", "route", "method", "status"
+        )
+        self._attempt_seconds = self._histogram(
+            "attempt_seconds", "From question to reply, where a call was made.", "provider"
+        )
+        self._request_seconds = self._histogram(
+            "http_request_seconds", "From the head of a request to its answer.", "route"
+        )
+        self._registry.register(_Present(version, snapshots, ledger))
+
+    def observe(self, notice: Notice[Send, Outcome]) -> None:
+        """Count what a circuit reports."""
+        match notice:
+            case Replied(circuit=name, reply=reply):
+                self._attempts.labels(name, word(result_of(reply))).inc()
+                if not isinstance(reply, Refused):
+                    self._attempt_seconds.labels(name).observe(notice.seconds)
+            case Moved(circuit=name, transition=move):
+                self._moves.labels(name, move.target, move.reason).inc()
+            case Probed(circuit=name, outcome=outcome):
+                self._probes.labels(name, outcome).inc()
+            case Settled() | CallFailed() | Crashed():
+                pass  # told by the log; restarts are read from the snapshots
+            case _:
+                assert_never(notice)
+
+    def message(self, outcome: str) -> None:
+        """A caller was told what became of a message."""
+        self._messages.labels(outcome).inc()
+
+    def request(self, route: str | None, method: str, status: int, seconds: float) -> None:
+        """A request was answered. ``route`` is the pattern, never the path itself."""
+        known = route or "(none)"
+        self._requests.labels(known, method if method in METHODS else "other", str(status)).inc()
+        self._request_seconds.labels(known).observe(seconds)
+
+    def exposition(self) -> bytes:
+        """Everything, in Prometheus' text format."""
+        return generate_latest(self._registry)
+
+    def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
+        return Counter(f"smsp_{name}", meaning, labels, registry=self._registry)
+
+    def _histogram(self, name: str, meaning: str, *labels: str) -> Histogram:
+        return Histogram(
+            f"smsp_{name}", meaning, labels, buckets=BUCKETS_S, registry=self._registry
+        )
+
+
+class _Present(Collector):
+    """What is read when it is asked for, and not counted."""
+
+    def __init__(
+        self,
+        version: str,
+        snapshots: Callable[[], Sequence[Snapshot]],
+        ledger: Callable[[], tuple[int, int]],
+    ) -> None:
+        self._version = version
+        self._snapshots = snapshots
+        self._ledger = ledger
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing beforehand: registering must not read circuits that do not exist yet."""
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        """The state of all circuits, the ledger and the build."""
+        yield from _circuits(self._snapshots())
+        keys, forgotten = self._ledger()
+        yield GaugeMetricFamily("smsp_ledger_keys", "Idempotency keys held.", value=keys)
+        yield CounterMetricFamily(
+            "smsp_ledger_forgotten", "Keys forgotten early, to make room.", value=forgotten
+        )
+        build = GaugeMetricFamily("smsp_build_info", "The running version.", labels=["version"])
+        build.add_metric([self._version], 1)
+        yield build
+
+
+def _circuits(snapshots: Sequence[Snapshot]) -> Iterator[Metric]:
+    state = GaugeMetricFamily(
+        "smsp_circuit_state", "1 for the state a circuit is in.", labels=["provider", "state"]
+    )
+    in_flight = GaugeMetricFamily("smsp_in_flight", "Calls that are not over.", labels=["provider"])
+    restarts = CounterMetricFamily(
+        "smsp_actor_restarts", "Times an actor began anew.", labels=["provider"]
+    )
+    for snapshot in snapshots:
+        for one in STATES:
+            state.add_metric([snapshot.name, one], float(snapshot.state == one))
+        in_flight.add_metric([snapshot.name], snapshot.in_flight)
+        restarts.add_metric([snapshot.name], snapshot.restarts)
+    yield from (state, in_flight, restarts)
