@@ -15,18 +15,18 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from random import Random
 
 import pytest
 import trio
 import trustme
 
-from actors import Answered, Circuit, Config, Intensity, Reply, Supervisor, Unanswered
-from smsp.judgement import OutcomeJudge, result_of
+from actors import Answered, Circuit, Reply, Unanswered
+from smsp.judgement import result_of
 from smsp.mail import Send
 from smsp.outcome import NotSent, Outcome, Reason, Rejected, Sent, Unknown
 from smsp.providers.http import http_provider
 from smsp.providers.sendgrid import SendGrid
+from tests.kit.circuits import running_circuit
 from tests.kit.mails import mailbox, send
 
 LARGE = send(text="x" * 16_000_000)
@@ -264,21 +264,9 @@ async def circuit_to(
             tls=tls or ssl.create_default_context(),
             base_url=base_url,
         ) as provider,
-        trio.open_nursery() as nursery,
+        running_circuit(provider, timeout_s=timeout_s) as circuit,
     ):
-        circuit = Circuit(
-            Config("sendgrid", timeout_s=timeout_s),
-            call=provider.send,
-            probe=provider.probe,
-            judge=OutcomeJudge(),
-            observe=lambda _: None,
-            random=Random(0),
-        )
-        supervisor = Supervisor([circuit], Intensity())
-        await nursery.start(supervisor.run)
         yield circuit
-        await supervisor.drain(0.0)
-        nursery.cancel_scope.cancel()
 
 
 @asynccontextmanager

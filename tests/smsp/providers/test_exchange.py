@@ -18,7 +18,7 @@ from smsp.providers.exchange import (
 )
 from smsp.providers.phases import FAILURES, Failure, Phase
 from smsp.providers.protocols import HttpCall
-from tests.kit.far_http import HANGS, Answer, Far, Script
+from tests.kit.far_http import HANGS, Answer, Far, Script, client_of
 
 TIMEOUT_S = 2.0
 POST = HttpCall("POST", "https://api.example.com/v3/send", (("X-Key", "secret"),), b"hello")
@@ -32,11 +32,6 @@ def nothing_left_behind():
     """A generator that was left suspended shows as a warning here, and a warning fails."""
     yield
     gc.collect()
-
-
-def client_of(transport):
-    """A client that leaves the time to the exchange."""
-    return httpx.AsyncClient(transport=transport, timeout=None, trust_env=False)
 
 
 async def run(script=None, call=POST, on_written=None):
