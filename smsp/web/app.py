@@ -11,8 +11,10 @@ from types import MappingProxyType
 from uuid import uuid4
 
 import trio
-from quart import Request, Response, g, request
+from quart import Response, g, request, websocket
+from quart.typing import ResponseTypes
 from quart_trio import QuartTrio
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from smsp.telemetry import described
@@ -36,6 +38,7 @@ _CODES: Mapping[HTTPStatus, tuple[ErrorCode, str]] = MappingProxyType(
         HTTPStatus.METHOD_NOT_ALLOWED: ("method_not_allowed", "This route has other methods."),
         HTTPStatus.REQUEST_TIMEOUT: ("body_timeout", "The body took too long to come."),
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ("too_large", "The body is too large."),
+        HTTPStatus.INTERNAL_SERVER_ERROR: ("internal", "SMSP failed to handle this request."),
     }
 )
 
@@ -52,13 +55,15 @@ def create_app(services: Services) -> App:
     app = App("smsp", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = services.max_body_bytes
     app.config["BODY_TIMEOUT"] = BODY_S_MAX
-    app.url_map.strict_slashes = False
+    app.url_map.strict_slashes = False  # no redirects: a client may follow one without its body,
+    app.url_map.merge_slashes = False  # and they are no JSON
     app.url_map.merge_slashes = False  # else two slashes are answered with a redirect, in HTML
     for blueprint in (emails, circuits, health, docs):
         app.register_blueprint(blueprint(services))
     # Hooks are async, all of them: Quart would run synchronous ones in threads.
     app.before_request(_arrive(services))
     app.after_request(_depart(services))
+    app.after_websocket(_refuse)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _bug(services))
     return app
@@ -67,7 +72,7 @@ def create_app(services: Services) -> App:
 def _arrive(services: Services) -> Callable[[], Awaitable[Response | None]]:
     async def arrive() -> Response | None:
         g.arrived_at = trio.current_time()
-        g.request_key = _request_key(request)
+        g.request_key = _request_key(request.headers)
         g.told = {}
         if services.keyring.in_url(request.path, request.args.items(multi=True)):
             return error_reply(
@@ -102,9 +107,16 @@ def _depart(services: Services) -> Callable[[Response], Awaitable[Response]]:
     return depart
 
 
-def _request_key(asked: Request) -> str:
+async def _refuse(response: ResponseTypes | None) -> ResponseTypes | None:
+    # No route is a WebSocket; the error that a handshake gets is an answer like any other.
+    if response is not None:
+        response.headers["RequestKey"] = _request_key(websocket.headers)
+    return response
+
+
+def _request_key(headers: Headers) -> str:
     for name in ("RequestKey", "X-Request-ID"):
-        text = asked.headers.get(name, "")
+        text = headers.get(name, "")
         if 0 < len(text) <= REQUEST_KEY_CHARACTERS_MAX and _is_token(text):
             return text
     return str(uuid4())

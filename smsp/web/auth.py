@@ -66,9 +66,12 @@ class Keyring:
             return self.find(authorization[len(_BEARER) :].strip())
         return None
 
-    def in_url(self, query: Iterable[tuple[str, str]]) -> bool:
-        """Whether a key was put into the URL, where proxies and histories would keep it."""
-        return any(
-            name.lower() in KEY_NAMES_IN_URLS or self.find(value) is not None
-            for name, value in query
-        )
+    def in_url(self, path: str, query: Iterable[tuple[str, str]]) -> bool:
+        """Whether a key was put into the URL, where proxies and histories would keep it: under a
+        name that asks for one, or a known one anywhere."""
+        texts = path.split("/")
+        for name, value in query:
+            if name.lower() in KEY_NAMES_IN_URLS:
+                return True
+            texts += name, value
+        return any(self.find(text) is not None for text in texts)

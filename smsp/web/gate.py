@@ -23,8 +23,9 @@ def needs(services: Services, scope: Scope) -> Callable[[Handler], Handler]:
         async def guarded(**arguments: str) -> Response:
             key = presented_key(services)
             if key is None:
+                # The route, not the path: that may hold what its caller takes for a key.
                 services.log.warning(
-                    "request.unauthorised", requestkey=g.request_key, path=request.path
+                    "request.unauthorised", requestkey=g.request_key, route=str(request.url_rule)
                 )
                 return error_reply(
                     HTTPStatus.UNAUTHORIZED,

@@ -9,16 +9,21 @@ A test makes its own ``FakeMailroom`` when it wants to script or look at it::
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+import json
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
+
+from werkzeug.datastructures import Headers
 
 from actors import Snapshot
 from smsp.dispatcher import Dispatched
 from smsp.mail import Mail, Send
 from smsp.outcome import Attempt, Refused, Result, Sent, combine
 from smsp.routing import Route, Skipped
+from smsp.web.app import create_app
 from smsp.web.auth import Key, Keyring, Scope, digest_of
 from smsp.web.budget import ByteBudget
 from smsp.web.services import Readiness, Services
@@ -176,3 +181,69 @@ def fake_services(**overrides: Any) -> Services:
         "wall_clock": lambda: NOW,
     }
     return Services(**(fields | overrides))
+
+
+MESSAGE: Mapping[str, object] = MappingProxyType(
+    {
+        "fromaddress": "shop@example.com",
+        "toaddress": "alice@example.org",
+        "subject": "Your order",
+        "plaintextbody": "It is on its way.",
+    }
+)
+"""The four fields of the first SMSP."""
+
+
+def message(**changes: object) -> bytes:
+    """The body of a request with these fields changed."""
+    return json.dumps({**MESSAGE, **changes}).encode()
+
+
+class Client:
+    """Somebody with a key, who posts messages through Quart's test client."""
+
+    def __init__(self, services: Services) -> None:
+        self.services = services
+        self._http = create_app(services).test_client()
+
+    async def ask(
+        self, path: str, method: str = "GET", *, key: str | None = KEY, **request: Any
+    ) -> Answered:
+        """Any request. ``headers`` and ``data`` are what they are to the test client."""
+        headers = dict(request.pop("headers", {}))
+        if key is not None:
+            headers = {"X-API-KEY": key} | headers
+        response = await self._http.open(path, method=method, headers=headers, **request)
+        return Answered(response.status_code, response.headers, await response.get_data())
+
+    async def post(
+        self,
+        body: bytes | None = None,
+        *,
+        headers: Mapping[str, str | None] | None = None,
+        query: str = "",
+        key: str | None = KEY,
+    ) -> Answered:
+        """Post a message; a header that is None is left out."""
+        given = {"Content-Type": "application/json"} | dict(headers or {})
+        return await self.ask(
+            f"/email{query}",
+            "POST",
+            key=key,
+            headers={name: text for name, text in given.items() if text is not None},
+            data=message() if body is None else body,
+        )
+
+
+@dataclass(frozen=True)
+class Answered:
+    """An answer that has come in whole."""
+
+    status: int
+    headers: Headers
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """The body, which is JSON."""
+        return json.loads(self.body)
