@@ -7,14 +7,14 @@ hold theirs, and what is known of a message is in the value that comes back.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from uuid import UUID
 
 import trio
 
 from actors import Circuit, Snapshot
-from smsp.judgement import result_of
+from smsp.judgement import goes_on, result_of
 from smsp.mail import Mail, Send
 from smsp.outcome import Attempt, Outcome, OutcomeWord, Refused, Sent, combine
 from smsp.providers.protocols import Capabilities
@@ -46,6 +46,19 @@ class Dispatched:
     attempts: tuple[Attempt, ...]
     route: Route
     retry_after_s: int | None = None
+    unsettled: frozenset[str] = frozenset()
+    """The providers whose calls go on, and will yet tell how they ended."""
+
+    def with_late(self, late: Mapping[str, Outcome]) -> Dispatched:
+        """What became of the message, now that these providers' late outcomes are known."""
+        attempts = tuple(
+            replace(one, result=late[one.provider]) if one.provider in late else one
+            for one in self.attempts
+        )
+        all_tried = len(attempts) == len(self.route.names)
+        outcome = combine(attempts, all_tried=all_tried)
+        wait_s = RETRY_AFTER_S_MIN if outcome == "not_sent" else None
+        return replace(self, attempts=attempts, outcome=outcome, retry_after_s=wait_s)
 
     @property
     def sent(self) -> tuple[str, Sent] | None:
@@ -88,17 +101,22 @@ class Dispatcher:
         """
         way = self.route(send.mail)
         attempts: list[Attempt] = []
+        unsettled: set[str] = set()
         for name in way.names:
             asked_at = trio.current_time()
             reply = await self._destinations[name].circuit.ask(send, deadline=deadline)
             result = result_of(reply)
+            if goes_on(reply):
+                unsettled.add(name)
             attempts.append(Attempt(name, result, trio.current_time() - asked_at))
             if not may_go_on(result, self._failover):
                 break
         all_tried = len(attempts) == len(way.names)
         outcome = combine(attempts, all_tried=all_tried) if way.names else "rejected"
         retry_after_s = self._retry_after_s(way.names) if outcome == "not_sent" else None
-        return Dispatched(send.id, outcome, tuple(attempts), way, retry_after_s)
+        return Dispatched(
+            send.id, outcome, tuple(attempts), way, retry_after_s, frozenset(unsettled)
+        )
 
     def _retry_after_s(self, names: Sequence[str]) -> int:
         snapshots = [self._destinations[name].circuit.snapshot for name in names]

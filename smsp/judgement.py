@@ -63,6 +63,17 @@ def result_of(reply: Reply[Outcome]) -> Result:
             assert_never(reply)
 
 
+def goes_on(reply: Reply[Outcome]) -> bool:
+    """Whether the call goes on after this reply, and will yet tell how it ended."""
+    match reply:
+        case Unanswered(cause=cause, committed=committed):
+            return committed and cause in (Cause.TIMEOUT, Cause.DEADLINE)
+        case Answered() | Refused():
+            return False
+        case _:
+            assert_never(reply)
+
+
 def _verdict_by_blame(answer: NotSent | Unknown) -> Verdict:
     match answer.blame:
         case Blame.PROVIDER:

@@ -83,6 +83,12 @@ class Record:
     late: tuple[tuple[str, Outcome | None], ...] = ()
 
     @property
+    def answer(self) -> Dispatched | None:
+        """What became of it, as far as is known now; None while it is in progress."""
+        late = {provider: outcome for provider, outcome in self.late if outcome is not None}
+        return self.done.with_late(late) if self.done is not None and late else self.done
+
+    @property
     def over(self) -> bool:
         """Whether nothing more can be learned about it."""
         return self.done is not None and not self.settling
@@ -130,8 +136,6 @@ class Ledger:
         arrived = {provider for provider, _ in record.late}
         record = replace(record, done=done, at=now, settling=done.unsettled - arrived)
         self._records[message] = record
-        if done.outcome == "not_sent":
-            self._free(record.claim)
         self._shelve(record)
         return record
 
@@ -155,8 +159,10 @@ class Ledger:
         return record if record is not None and record.claim.owner == owner else None
 
     def _shelve(self, record: Record) -> None:
-        """Put a finished record where it is forgotten from. Unkeyed ones have a shelf of their own."""
+        """Put a finished record where it is forgotten from: with a key, or without one."""
         message, claim = record.claim.id, record.claim
+        if record.answer is not None and record.answer.outcome == "not_sent":
+            self._free(claim)
         if not record.over:
             return
         if claim.key is None or self._ids.get((claim.owner, claim.key)) != message:
@@ -192,12 +198,12 @@ class Ledger:
         claim = self._records.pop(message).claim
         self._over.pop(message, None)
         self._unkeyed.pop(message, None)
-        if claim.key is not None and self._ids.get((claim.owner, claim.key)) == message:
-            self._free(claim)
+        self._free(claim)
 
     def _free(self, claim: Claim) -> None:
-        if claim.key is None or self._ids.pop((claim.owner, claim.key), None) is None:
+        if claim.key is None or self._ids.get((claim.owner, claim.key)) != claim.id:
             return
+        del self._ids[claim.owner, claim.key]
         owner = self._owners[claim.owner]
         owner.keys -= 1
         owner.over.pop(claim.id, None)

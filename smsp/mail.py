@@ -7,7 +7,8 @@ construction of :mod:`smsp.message`; nothing here parses, checks or knows a prov
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from types import MappingProxyType
 from uuid import UUID
 
@@ -99,3 +100,20 @@ class Send:
     def message_id(self) -> str:
         """The ``Message-ID`` header: the same on every attempt, so receivers can de-duplicate."""
         return f"<{self.id}@{self.mail.sender.ascii_domain}>"
+
+
+def fingerprint(mail: Mail) -> bytes:
+    """A digest (SHA-256) that two messages share only if they are the same message.
+
+    The parsed message is compared, its provider included, not the bytes it came in: the order of
+    JSON's members and the spelling of an escape make no other message.
+    """
+    digest = sha256()
+    for part in mail.attachments:
+        digest.update(sha256(part.content).digest())
+    attachments = [(part.filename, part.content_type, part.content_id) for part in mail.attachments]
+    # repr of strings, numbers, None, tuples and dataclasses of them is unambiguous.
+    rest = replace(mail, attachments=(), headers={}, metadata={})
+    maps = [sorted(mail.headers.items()), sorted(mail.metadata.items())]
+    digest.update(repr((rest, attachments, maps)).encode("utf-8", "surrogatepass"))
+    return digest.digest()

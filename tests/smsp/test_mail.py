@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 from uuid import UUID
 
 import pytest
 
-from smsp.mail import Attachment, Mail, Mailbox, Send
+from smsp.mail import Attachment, Mail, Mailbox, Send, fingerprint
 
 ALICE = Mailbox("alice", "bücher.example", "xn--bcher-kva.example", "Alice")
 BOB = Mailbox("bob", "example.org", "example.org")
@@ -67,3 +67,28 @@ def test_every_attempt_carries_the_same_message_id():
     """It is made of our id and the sender's domain, so a receiver can tell a duplicate."""
     send = Send(UUID("12345678-1234-4234-8234-123456789abc"), Mail(sender=ALICE, to=(BOB,)))
     assert send.message_id == "<12345678-1234-4234-8234-123456789abc@xn--bcher-kva.example>"
+
+
+def test_the_fingerprint_is_of_the_message_and_not_of_its_spelling():
+    """The order of headers makes no other message; any other difference does."""
+    mail = Mail(
+        sender=BOB,
+        to=(BOB,),
+        subject="a",
+        headers={"X-A": "1", "X-B": "2"},
+        attachments=(Attachment("a.txt", "text/plain", b"x"),),
+    )
+    same = replace(mail, headers={"X-B": "2", "X-A": "1"})
+    others = (
+        replace(mail, subject="b"),
+        replace(mail, text=""),
+        replace(mail, headers={"X-A": "2", "X-B": "1"}),
+        replace(mail, metadata={"X-A": "1"}),
+        replace(mail, attachments=(Attachment("a.txt", "text/plain", b"y"),)),
+        replace(mail, attachments=(Attachment("b.txt", "text/plain", b"x"),)),
+        replace(mail, provider="mailgun"),
+        replace(mail, cc=(BOB,), to=()),
+    )
+
+    assert fingerprint(same) == fingerprint(mail)
+    assert len({fingerprint(mail), *map(fingerprint, others)}) == 1 + len(others)
