@@ -8,7 +8,7 @@ from email.utils import parseaddr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsp.providers.headers import encoded, name_addr, quoted
+from smsp.providers.headers import ascii_name_addr, encoded, name_addr, quoted
 from tests.kit.mails import mailbox, mailboxes, one_line
 
 
@@ -21,6 +21,22 @@ def test_a_name_and_an_address_are_read_as_they_were_meant(box):
 def test_an_address_without_a_name_stands_alone():
     """No empty quotes, no brackets."""
     assert name_addr(mailbox("bob@example.org")) == "bob@example.org"
+
+
+@given(mailboxes)
+def test_a_name_in_ascii_is_read_as_it_was_meant(box):
+    """Where nobody encodes after us, names are encoded by us, and stay names (RFC 2047 §5)."""
+    header = ascii_name_addr(box)
+    name, address = parseaddr(header)
+    assert header.isascii()
+    assert (str(make_header(decode_header(name))), address) == (box.name, box.address)
+
+
+def test_a_name_that_looks_encoded_stays_what_it_is():
+    """Readers decode inside quotes, too, so it is encoded once more."""
+    box = mailbox("bob@example.org", "=?utf-8?q?Boss?=")
+    name, _ = parseaddr(ascii_name_addr(box))
+    assert str(make_header(decode_header(name))) == box.name
 
 
 @given(st.text())
