@@ -1,0 +1,228 @@
+"""The way of one message through the circuits, played by circuits that answer from a script."""
+
+from __future__ import annotations
+
+from math import inf
+
+import pytest
+import trio
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actors import Answered, Cause, Refusal, Refused, Unanswered
+from smsp.dispatcher import Destination, Dispatcher, retry_after_s
+from smsp.judgement import result_of
+from smsp.outcome import Blame, NotSent, Reason, Rejected, Sent, Unknown, combine, word
+from smsp.providers.protocols import Capabilities
+from smsp.routing import Failover
+from tests.kit.mails import mailbox, send
+from tests.kit.web import snapshot
+
+SENT = Answered(Sent("m-1"))
+REJECTED = Answered(Rejected(Reason.BAD_RECIPIENT))
+NOT_SENT = Answered(NotSent(Reason.CONNECT_FAILED, Blame.PROVIDER))
+NOT_UNDERSTOOD = Answered(NotSent(Reason.REFUSED_4XX, Blame.NOBODY))
+SENDER_UNKNOWN = Answered(NotSent(Reason.SENDER_NOT_ALLOWED, Blame.NOBODY))
+UNKNOWN = Answered(Unknown(Reason.CONNECTION_LOST))
+TIMED_OUT = Unanswered(Cause.TIMEOUT, committed=True)
+EXPIRED = Unanswered(Cause.DEADLINE, committed=False)
+OPEN = Refused(Refusal.OPEN)
+FULL = Refused(Refusal.FULL)
+
+REPLIES = (
+    SENT,
+    REJECTED,
+    NOT_SENT,
+    NOT_UNDERSTOOD,
+    UNKNOWN,
+    TIMED_OUT,
+    EXPIRED,
+    OPEN,
+    FULL,
+)
+
+
+class FakeCircuit:
+    """Gives one reply to whatever it is asked, ``takes_s`` seconds later."""
+
+    def __init__(self, reply, shown=None, takes_s=0.0):
+        self.reply = reply
+        self.snapshot = shown or snapshot()
+        self.takes_s = takes_s
+        self.asked = []
+
+    async def ask(self, question, *, deadline):
+        self.asked.append((question, deadline))
+        await trio.sleep(self.takes_s)
+        return self.reply
+
+
+def circuits_of(*replies):
+    """One circuit for each reply."""
+    return [FakeCircuit(reply) for reply in replies]
+
+
+def dispatcher_of(circuits, failover=Failover.SAFE, capabilities=None):
+    """A dispatcher in front of these circuits, which are called ``p0``, ``p1`` and so on."""
+    destinations = (Destination(circuit, capabilities or Capabilities()) for circuit in circuits)
+    return Dispatcher({f"p{position}": one for position, one in enumerate(destinations)}, failover)
+
+
+async def dispatch(*replies, failover=Failover.SAFE, **fields):
+    """What becomes of a message, and which circuits were asked."""
+    circuits = circuits_of(*replies)
+    done = await dispatcher_of(circuits, failover).dispatch(send(**fields), deadline=inf)
+    return done, [position for position, circuit in enumerate(circuits) if circuit.asked]
+
+
+async def test_first_takes_it():
+    """A message goes to the first provider, and stays there if that takes it."""
+    done, asked = await dispatch(SENT, SENT)
+    assert (done.outcome, asked) == ("sent", [0])
+    assert done.sent == ("p0", Sent("m-1"))
+    assert done.retry_after_s is None
+
+
+@pytest.mark.parametrize("failover", Failover)
+async def test_past_circuits_that_refuse(failover):
+    """Circuits that refuse are passed in every mode, and listed."""
+    done, asked = await dispatch(OPEN, FULL, SENT, SENT, failover=failover)
+    assert (done.outcome, asked) == ("sent", [0, 1, 2])
+    assert [word(attempt.result) for attempt in done.attempts] == ["refused", "refused", "sent"]
+
+
+@pytest.mark.parametrize(
+    ("reply", "failover", "asked"),
+    [
+        (NOT_SENT, Failover.OPEN, [0]),
+        (NOT_SENT, Failover.SAFE, [0, 1]),
+        (NOT_SENT, Failover.ANY, [0, 1]),
+        (EXPIRED, Failover.SAFE, [0, 1]),
+        (UNKNOWN, Failover.OPEN, [0]),
+        (UNKNOWN, Failover.SAFE, [0]),
+        (UNKNOWN, Failover.ANY, [0, 1]),
+        (TIMED_OUT, Failover.SAFE, [0]),
+        (TIMED_OUT, Failover.ANY, [0, 1]),
+        (REJECTED, Failover.ANY, [0]),
+        (SENT, Failover.ANY, [0]),
+    ],
+)
+async def test_when_the_next_may_try(reply, failover, asked):
+    """The second provider is asked after a proof, and in doubt only where it is so configured."""
+    assert (await dispatch(reply, SENT, failover=failover))[1] == asked
+
+
+async def test_pinned():
+    """A pinned message goes to its provider alone, whatever becomes of it there."""
+    done, asked = await dispatch(SENT, NOT_SENT, SENT, provider="p1")
+    assert (done.outcome, asked, done.route.names) == ("not_sent", [1], ("p1",))
+
+
+async def test_nobody_can_carry_it():
+    """A message that no provider can carry is rejected, and nobody was asked."""
+    circuits = circuits_of(SENT, SENT)
+    dispatcher = dispatcher_of(circuits, capabilities=Capabilities(recipients_max=1))
+    two = (mailbox("a@example.org"), mailbox("b@example.org"))
+    done = await dispatcher.dispatch(send(to=two), deadline=inf)
+    assert (done.outcome, done.attempts, done.tried) == ("rejected", (), False)
+    assert {skip.reason for skip in done.route.skipped} == {Reason.TOO_MANY_RECIPIENTS}
+    assert not any(circuit.asked for circuit in circuits)
+
+
+@pytest.mark.parametrize(
+    ("replies", "failover", "outcome"),
+    [
+        ((NOT_UNDERSTOOD, SENDER_UNKNOWN), Failover.SAFE, "rejected"),
+        ((NOT_UNDERSTOOD, NOT_SENT), Failover.SAFE, "not_sent"),
+        ((NOT_UNDERSTOOD, OPEN), Failover.SAFE, "not_sent"),
+        ((NOT_UNDERSTOOD, SENT), Failover.OPEN, "not_sent"),
+        ((NOT_UNDERSTOOD,), Failover.OPEN, "rejected"),
+        ((OPEN, OPEN), Failover.SAFE, "not_sent"),
+        ((UNKNOWN, SENT), Failover.ANY, "sent"),
+        ((UNKNOWN, NOT_SENT), Failover.ANY, "unknown"),
+        ((UNKNOWN, REJECTED), Failover.ANY, "unknown"),
+        ((NOT_SENT, REJECTED), Failover.SAFE, "rejected"),
+    ],
+)
+async def test_outcome(replies, failover, outcome):
+    """Attempts add up; a message that all misunderstand is rejected only if all were asked."""
+    assert (await dispatch(*replies, failover=failover))[0].outcome == outcome
+
+
+async def test_what_circuits_are_asked(autojump_clock):
+    """Every circuit gets the same message and the same deadline; each attempt tells its time."""
+    circuits = [FakeCircuit(NOT_SENT, takes_s=1.5), FakeCircuit(SENT, takes_s=0.5)]
+    message = send()
+    done = await dispatcher_of(circuits).dispatch(message, deadline=7.0)
+    assert [circuit.asked for circuit in circuits] == [[(message, 7.0)]] * 2
+    assert [(one.provider, one.seconds) for one in done.attempts] == [("p0", 1.5), ("p1", 0.5)]
+    assert done.id == message.id
+
+
+async def test_tried():
+    """Refusals are no calls."""
+    assert not (await dispatch(OPEN, FULL))[0].tried
+    assert (await dispatch(OPEN, NOT_SENT))[0].tried
+
+
+@given(st.lists(st.sampled_from(REPLIES), max_size=6), st.sampled_from(Failover))
+async def test_any_script(replies, failover):
+    """Circuits are asked in order and without a gap; no provider is called after a doubt, unless
+    told so, nor ever after an answer that decides; the outcome is the sum of the attempts."""
+    done, asked = await dispatch(*replies, failover=failover)
+    results = [result_of(reply) for reply in replies[: len(asked)]]
+    assert asked == list(range(len(asked)))
+    assert [attempt.result for attempt in done.attempts] == results
+    for result in results[:-1]:
+        assert not isinstance(result, Sent | Rejected)
+        assert not isinstance(result, Unknown) or failover is Failover.ANY
+        assert not isinstance(result, NotSent) or failover is not Failover.OPEN
+    if replies:
+        every = len(asked) == len(replies)
+        assert done.outcome == combine(done.attempts, all_tried=every)
+    assert (done.retry_after_s is None) == (done.outcome != "not_sent")
+
+
+# -- what is told of the circuits
+
+
+def test_names_and_snapshots():
+    """Providers and their snapshots come in routing order."""
+    circuits = [FakeCircuit(SENT, snapshot("b")), FakeCircuit(SENT, snapshot("a"))]
+    dispatcher = dispatcher_of(circuits)
+    assert dispatcher.names == ("p0", "p1")
+    assert [shown.name for shown in dispatcher.snapshots()] == ["b", "a"]
+
+
+@pytest.mark.parametrize(
+    ("states", "seconds"),
+    [
+        ([snapshot(state="closed")], 1),
+        ([snapshot(state="held_closed", due_at=500.0)], 1),
+        ([snapshot(state="open", due_at=100.5)], 1),
+        ([snapshot(state="open", due_at=104.2)], 5),
+        ([snapshot(state="open", due_at=105.0)], 5),
+        ([snapshot(state="open", due_at=99.0)], 1),
+        ([snapshot(state="open", probing=True)], 1),
+        ([snapshot(state="held_open", due_at=130.0)], 30),
+        ([snapshot(state="held_open", due_at=None)], 60),
+        ([snapshot(state="quarantined", due_at=700.0)], 600),
+        ([snapshot(state="open", due_at=90_000.0)], 3600),
+        ([snapshot(state="open", due_at=130.0), snapshot(state="open", due_at=107.0)], 7),
+        ([snapshot(state="open", due_at=130.0), snapshot(state="closed")], 1),
+        ([], 1),
+    ],
+)
+def test_retry_after(states, seconds):
+    """The earliest moment at which one of the circuits may take mail: whole seconds, 1 to 3600."""
+    assert retry_after_s(states, now=100.0) == seconds
+
+
+async def test_retry_after_of_the_route(autojump_clock):
+    """Only the providers that may take this message count."""
+    circuits = [
+        FakeCircuit(OPEN, snapshot(state="open", due_at=20.0)),
+        FakeCircuit(SENT, snapshot(state="closed")),
+    ]
+    done = await dispatcher_of(circuits).dispatch(send(provider="p0"), deadline=inf)
+    assert done.retry_after_s == 20

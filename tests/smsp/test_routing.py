@@ -1,0 +1,76 @@
+"""Which providers may take a message, in which order, and when the next one may try."""
+
+from __future__ import annotations
+
+import pytest
+
+from smsp.outcome import Blame, NotSent, Reason, Refused, Rejected, Sent, Unknown
+from smsp.providers.protocols import Capabilities
+from smsp.routing import Failover, Skipped, may_go_on, route
+from tests.kit.mails import mailbox, send
+
+ANYTHING = Capabilities(smtputf8=True)
+THREE = (("one", ANYTHING), ("two", ANYTHING), ("three", ANYTHING))
+
+
+def test_order():
+    """Providers are asked in the order in which they are configured."""
+    way = route(send().mail, THREE)
+    assert (way.names, way.skipped) == (("one", "two", "three"), ())
+
+
+def test_pinned():
+    """A message that names its provider goes to no other."""
+    way = route(send(provider="two").mail, THREE)
+    assert way.names == ("two",)
+    assert way.skipped == (
+        Skipped("one", Reason.NOT_PINNED),
+        Skipped("three", Reason.NOT_PINNED),
+    )
+
+
+def test_pinned_to_nobody():
+    """A message pinned to a provider that is not configured has no way at all."""
+    way = route(send(provider="four").mail, THREE)
+    assert way.names == ()
+    assert {skip.reason for skip in way.skipped} == {Reason.NOT_PINNED}
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "reason"),
+    [
+        (Capabilities(smtputf8=True, recipients_max=1), Reason.TOO_MANY_RECIPIENTS),
+        (Capabilities(smtputf8=True, bytes_max=9), Reason.TOO_LARGE),
+        (Capabilities(smtputf8=False), Reason.NEEDS_SMTPUTF8),
+    ],
+)
+def test_skipped(capabilities, reason):
+    """A provider that cannot carry the message is passed over, and the others keep their order."""
+    mail = send(to=(mailbox("bøb@example.org"), mailbox("eve@example.org")), text="0123456789").mail
+    providers = (("one", ANYTHING), ("narrow", capabilities), ("two", ANYTHING))
+    assert route(mail, providers).names == ("one", "two")
+    assert route(mail, providers).skipped == (Skipped("narrow", reason),)
+
+
+def test_pin_does_not_widen():
+    """A pin to a provider that cannot carry the message says why not."""
+    way = route(send(provider="one", text="long").mail, [("one", Capabilities(bytes_max=3))])
+    assert (way.names, way.skipped) == ((), (Skipped("one", Reason.TOO_LARGE),))
+
+
+@pytest.mark.parametrize(
+    ("result", "modes"),
+    [
+        (Sent(), set()),
+        (Rejected(Reason.BAD_CONTENT), set()),
+        (Refused(Reason.OPEN), {Failover.OPEN, Failover.SAFE, Failover.ANY}),
+        (Refused(Reason.FULL), {Failover.OPEN, Failover.SAFE, Failover.ANY}),
+        (NotSent(Reason.CONNECT_FAILED, Blame.PROVIDER), {Failover.SAFE, Failover.ANY}),
+        (NotSent(Reason.THROTTLED, Blame.THROTTLE), {Failover.SAFE, Failover.ANY}),
+        (NotSent(Reason.REFUSED_4XX, Blame.NOBODY), {Failover.SAFE, Failover.ANY}),
+        (Unknown(Reason.TIMEOUT), {Failover.ANY}),
+    ],
+)
+def test_may_go_on(result, modes):
+    """Past a circuit that refuses always; after a proof by default; in doubt only if told to."""
+    assert {mode for mode in Failover if may_go_on(result, mode)} == modes
