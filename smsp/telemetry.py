@@ -127,36 +127,28 @@ class Telemetry:
         result = result_of(notice.reply)
         outcome = word(result)
         send = notice.question
+        fields = _attempt_fields(notice)
         self._at(_LEVELS.get(outcome, "info"))(
             f"email.{outcome}",
-            requestkey=send.request_key,
-            id=str(send.id),
-            provider=notice.circuit,
             outcome=outcome,
             reason=reason_of(result),
-            seconds=_ms(notice.seconds),
             recipients=self.masked(send.mail.recipients),
+            **fields,
         )
         if isinstance(result, Unknown):
             self._doubts.doubted(send.id)
-        if isinstance(result, Sent):
-            self._doubts.sent(send.id)
+        if isinstance(result, Sent) and self._doubts.sent(send.id):
+            self.log.error("email.duplicated", **fields)
 
     def _settled(self, notice: Settled[Send, Outcome]) -> None:
-        send = notice.question
-        fields = {
-            "requestkey": send.request_key,
-            "id": str(send.id),
-            "provider": notice.circuit,
-            "seconds": _ms(notice.seconds),
-        }
+        fields = _attempt_fields(notice)
         match notice.reply:
             case Unanswered(cause=cause):
                 self.log.warning("email.unsettled", outcome="unknown", reason=cause, **fields)
             case Answered(answer=outcome):
                 reason = reason_of(outcome)
                 self.log.info("email.settled", outcome=word(outcome), reason=reason, **fields)
-                if isinstance(outcome, Sent) and self._doubts.sent(send.id):
+                if isinstance(outcome, Sent) and self._doubts.sent(notice.question.id):
                     self.log.error("email.duplicated", **fields)
             case _:
                 assert_never(notice.reply)
@@ -189,8 +181,8 @@ def described(error: BaseException) -> dict[str, object]:
 class _Doubts:
     """Which recent messages were once unknown, and whether they were sent elsewhere since.
 
-    Only with ``SMSP_FAILOVER=any`` can a doubted message be sent again; then a late "sent" of
-    the first call is a duplicate. Bounded: the oldest doubt goes.
+    Only with ``SMSP_FAILOVER=any`` can a doubted message be sent again; then the later "sent" of
+    the two, reply or settlement, tells of a duplicate. Bounded: the oldest doubt goes.
     """
 
     def __init__(self) -> None:
@@ -207,6 +199,15 @@ class _Doubts:
         if before is not None:
             self._sent[message] = True
         return bool(before)
+
+
+def _attempt_fields(notice: Replied[Send, Outcome] | Settled[Send, Outcome]) -> dict[str, object]:
+    return {
+        "requestkey": notice.question.request_key,
+        "id": str(notice.question.id),
+        "provider": notice.circuit,
+        "seconds": _ms(notice.seconds),
+    }
 
 
 def _json(option: int) -> Processor:
