@@ -1,0 +1,82 @@
+"""Settings become a running house."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+
+import pytest
+import trio
+
+from smsp.providers.http import HttpProvider
+from smsp.providers.mock import MockProvider
+from smsp.settings import load
+from smsp.telemetry import Telemetry
+from smsp.wiring import house, providers
+from tests.kit.environments import MAILGUN, MOCK
+from tests.kit.mails import send
+from tests.kit.web import FakeLog
+
+BOTH = {**MAILGUN, "SMSP_SG_API_KEY": "sendgrid-secret"}
+
+
+@asynccontextmanager
+async def running_house(environ):
+    """A house of these settings with its actors running, and its log."""
+    log = FakeLog()
+    async with house(load(environ), Telemetry(log)) as built, trio.open_nursery() as nursery:
+        await nursery.start(built.supervisor.run)
+        yield built, log
+        nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize(
+    ("subject", "outcome"),
+    [("hi", "sent"), ("reject", "rejected"), ("fail", "not_sent"), ("timeout", "unknown")],
+)
+async def test_mock_mode(autojump_clock, subject, outcome):
+    """A house without any provider's credentials gives every outcome, and logs it."""
+    async with running_house(MOCK) as (built, log):
+        done = await built.services.mailroom.dispatch(send(subject=subject), deadline=10.0)
+        assert done.outcome == outcome
+        assert len(log.told(f"email.{outcome}")) == 1
+
+
+async def test_one_circuit_for_each_provider(autojump_clock):
+    """Providers keep their order; each has a circuit of its own, with its own bounds."""
+    environ = {**BOTH, "SMSP_MAX_IN_FLIGHT": "300", "SMSP_SENDGRID_MAX_IN_FLIGHT": "5"}
+    async with running_house(environ) as (built, _):
+        shown = built.services.mailroom.snapshots()
+        assert [one.name for one in shown] == ["mailgun", "sendgrid"]
+        assert [one.max_in_flight for one in shown] == [300, 5]
+        assert all(one.mailbox_capacity >= one.max_in_flight for one in shown)
+        assert all(one.alive for one in shown)
+
+
+async def test_way_of_a_message(autojump_clock):
+    """All providers may take a message in their order, or the one that it is pinned to."""
+    async with running_house(BOTH) as (built, _):
+        mailroom = built.services.mailroom
+        assert mailroom.route(send().mail).names == ("mailgun", "sendgrid")
+        assert mailroom.route(send(provider="sendgrid").mail).names == ("sendgrid",)
+
+
+async def test_clients_are_closed():
+    """Providers have clients of their own, which are open as long as the house stands."""
+    async with providers(load(BOTH)) as built:
+        assert list(built) == ["mailgun", "sendgrid"]
+        assert all(isinstance(one, HttpProvider) for one in built.values())
+        assert built["mailgun"].client is not built["sendgrid"].client
+    assert all(one.client.is_closed and one.probe_client.is_closed for one in built.values())
+
+
+async def test_base_url():
+    """A provider's calls go where the operator says."""
+    environ = {**MAILGUN, "SMSP_MAILGUN_BASE_URL": "http://127.0.0.1:8081"}
+    async with providers(load(environ)) as built:
+        assert built["mailgun"].base_url == "http://127.0.0.1:8081"
+
+
+async def test_mock_provider():
+    """In mock mode no client is built at all."""
+    async with providers(load(MOCK)) as built:
+        assert [type(one) for one in built.values()] == [MockProvider]
