@@ -16,9 +16,12 @@ from typing import TYPE_CHECKING
 
 import trio
 from quart.wrappers import Response
+from quart.wrappers.response import DataBody, ResponseBody
 from quart_trio.asgi import TrioASGIHTTPConnection
 from quart_trio.wrappers.request import TrioBody, TrioRequest
 from werkzeug.exceptions import ClientDisconnected
+
+from smsp.web.streaming import stream
 
 if TYPE_CHECKING:
     from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable
@@ -88,12 +91,22 @@ class LeanConnection(TrioASGIHTTPConnection):
         await send(
             {"type": "http.response.start", "status": response.status_code, "headers": headers}
         )
-        content = await _content(response)
+        pieces = _pieces(response)
+        if pieces is not None and self.scope["method"] != "HEAD":
+            await stream(body.receive, send, pieces)
+            return
+        content = b"" if pieces is not None else await _content(response)
         unread = not body.complete
         await send({"type": "http.response.body", "body": content, "more_body": unread})
         if unread:
-            await _linger(body)
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            await _end(send, body, still_writing=await _linger(body))
+
+
+def _pieces(response: Response | WerkzeugResponse) -> ResponseBody | None:
+    """The body of an answer that is not whole from the start."""
+    if isinstance(response, Response) and not isinstance(response.response, DataBody):
+        return response.response
+    return None
 
 
 async def _content(response: Response | WerkzeugResponse) -> bytes:
@@ -102,11 +115,27 @@ async def _content(response: Response | WerkzeugResponse) -> bytes:
     return response.get_data(as_text=False)
 
 
-async def _linger(body: PulledBody) -> None:
+async def _linger(body: PulledBody) -> bool:
+    """Read on for a while; whether the caller is still writing then."""
     left = LINGER_BYTES_MAX
     with trio.move_on_after(LINGER_S):
         while left > 0:
             message = await body.receive()
             if message["type"] != "http.request" or not message.get("more_body", False):
-                return
+                return False
             left -= len(message.get("body", b""))
+    return True
+
+
+async def _end(send: ASGISendCallable, body: PulledBody, *, still_writing: bool) -> None:
+    """Send the last piece of an answer. hypercorn then says that it is over through the queue in
+    which the body comes: while a caller still writes, somebody must read on to make room."""
+    async with trio.open_nursery() as nursery:
+        if still_writing:
+            nursery.start_soon(_read_to_the_end, body)
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _read_to_the_end(body: PulledBody) -> None:
+    while (await body.receive())["type"] == "http.request":
+        pass

@@ -82,6 +82,11 @@ def _refusal_of_head(services: Services, asked: Request) -> Response | None:
             "unsupported_media_type",
             "The content type must be application/json.",
         )
+    if asked.args.get("dryrun", "false") not in ("true", "false"):
+        # What may be meant as a dry run must not be sent.
+        return error_reply(
+            HTTPStatus.BAD_REQUEST, "bad_request", "dryrun is true or false.", field="dryrun"
+        )
     return None
 
 

@@ -8,13 +8,15 @@ from types import MappingProxyType
 from typing import Literal
 
 import orjson
+import trio
 from quart import Response
 
 from actors import Snapshot, Transition
 from smsp.dispatcher import Dispatched
+from smsp.latency import Quantiles
 from smsp.message import InvalidJson, InvalidMessage
-from smsp.outcome import Attempt, Refused, Sent, reason_of, word
-from smsp.routing import Route
+from smsp.outcome import Attempt, Reason, Refused, Sent, reason_of, word
+from smsp.routing import Route, Skipped
 from smsp.web.services import Services
 
 JSON = "application/json"
@@ -110,8 +112,7 @@ def invalid_reply(fault: InvalidJson | InvalidMessage) -> Response:
 
 def dispatched_reply(done: Dispatched) -> Response:
     """What became of a message."""
-    attempts = [_skipped(skip.provider, skip.reason) for skip in done.route.skipped]
-    attempts = [row for row in attempts if row["reason"] != "not_pinned"]
+    attempts = [_skipped(skip) for skip in _unable(done.route)]
     attempts += [_attempt(attempt) for attempt in done.attempts]
     common: dict[str, object] = {"id": str(done.id), "outcome": done.outcome, "attempts": attempts}
     if done.sent is not None:
@@ -156,13 +157,25 @@ def snapshot_json(snapshot: Snapshot, services: Services) -> dict[str, object]:
         if failure is None
         else {"at": moment(failure.at), "reason": failure.reason},
         "counts": {name: snapshot.counts.get(name, 0) for name in _COUNTED},
+        "latency_seconds": _quantiles(latency_of(snapshot, services)),
         "restarts": snapshot.restarts,
         "alive": snapshot.alive,
         "transitions": [_transition(move, services) for move in snapshot.transitions],
     }
 
 
+def latency_of(snapshot: Snapshot, services: Services) -> Quantiles | None:
+    """Of the circuit's calls in the last minute, as of now."""
+    return services.watching.latency.quantiles(snapshot.name, trio.current_time())
+
+
 _COUNTED = ("sent", "rejected", "not_sent", "unknown", "refused")
+
+
+def _quantiles(quantiles: Quantiles | None) -> dict[str, float | None]:
+    if quantiles is None:
+        return {"p50": None, "p90": None, "p99": None}
+    return {"p50": _s(quantiles.p50), "p90": _s(quantiles.p90), "p99": _s(quantiles.p99)}
 
 
 def _transition(move: Transition, services: Services) -> dict[str, object]:
@@ -187,8 +200,18 @@ def _attempt(attempt: Attempt) -> dict[str, object]:
     return row
 
 
-def _skipped(provider: str, reason: str) -> dict[str, object]:
-    return {"provider": provider, "outcome": "refused", "reason": reason, "seconds": 0.0}
+def _unable(route: Route) -> list[Skipped]:
+    """Those that cannot carry the message; not those that the caller's own pin left out."""
+    return [skip for skip in route.skipped if skip.reason is not Reason.NOT_PINNED]
+
+
+def _skipped(skip: Skipped) -> dict[str, object]:
+    return {
+        "provider": skip.provider,
+        "outcome": "refused",
+        "reason": skip.reason,
+        "seconds": 0.0,
+    }
 
 
 def _code(outcome: Literal["rejected", "not_sent", "unknown"], *, tried: bool) -> ErrorCode:
@@ -197,7 +220,7 @@ def _code(outcome: Literal["rejected", "not_sent", "unknown"], *, tried: bool) -
 
 def _message(done: Dispatched, code: str) -> str:
     if not done.route.names:
-        limits = ", ".join(f"{skip.provider}: {skip.reason}" for skip in done.route.skipped)
+        limits = ", ".join(f"{skip.provider}: {skip.reason}" for skip in _unable(done.route))
         return f"{_MESSAGES['cannot_carry']} ({limits})"
     return _MESSAGES[code]
 

@@ -35,7 +35,7 @@ class Caller:
     ) -> None:
         given = {"X-API-KEY": KEY, "Content-Type": "application/json"} | dict(headers or {})
         self._app = app
-        self._scope = {
+        self.scope = {
             "type": kind,
             "asgi": {"version": "3.0", "spec_version": "2.1"},
             "http_version": "1.1",
@@ -66,7 +66,7 @@ class Caller:
     async def exchange(self) -> None:
         """Let the application handle the request to its end."""
         with self._say, self._hear:
-            await self._app(self._scope, self._hear.receive, self._told)
+            await self._app(self.scope, self._hear.receive, self._told)
 
     @property
     def status(self) -> int | None:

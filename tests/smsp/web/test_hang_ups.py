@@ -1,0 +1,79 @@
+"""A send that has begun is not forgotten half-way, whatever becomes of its caller."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from smsp.outcome import Sent
+from smsp.web.app import create_app
+from tests.kit.asgi import Caller
+from tests.kit.web import FakeMailroom, dispatched, fake_services, message
+
+
+class SlowMailroom(FakeMailroom):
+    """Takes a message when it is told to; ``done`` are those whose dispatch ran to its end."""
+
+    def __init__(self):
+        super().__init__(self._slowly)
+        self.finish = trio.Event()
+        self.done = []
+
+    async def _slowly(self, send):
+        await self.finish.wait()
+        self.done.append(send)
+        return dispatched(Sent())
+
+
+@pytest.fixture
+def mailroom():
+    return SlowMailroom()
+
+
+@pytest.fixture
+def caller(mailroom):
+    return Caller(create_app(fake_services(mailroom=mailroom)))
+
+
+async def test_a_hang_up_does_not_end_a_send(mailroom, caller, nursery):
+    """The caller is gone; its message is sent all the same."""
+    nursery.start_soon(caller.exchange)
+    caller.says(message())
+    await wait_all_tasks_blocked()
+    caller.hangs_up()
+    await wait_all_tasks_blocked()
+    assert (len(mailroom.sends), mailroom.done) == (1, [])
+    mailroom.finish.set()
+    await wait_all_tasks_blocked()
+    assert mailroom.done == mailroom.sends
+
+
+async def test_a_cancelled_connection_does_not_end_a_send(mailroom, caller):
+    """The server cancels the connection's task: the send runs to its end, then the task ends."""
+    async with trio.open_nursery() as nursery:
+        connection = nursery.start_soon
+        scope = trio.CancelScope()
+
+        async def cancelled():
+            with scope:
+                await caller.exchange()
+
+        connection(cancelled)
+        caller.says(message())
+        await wait_all_tasks_blocked()
+        scope.cancel()
+        await wait_all_tasks_blocked()
+        assert mailroom.done == []
+        mailroom.finish.set()
+    assert mailroom.done == mailroom.sends
+    assert caller.status is None
+
+
+async def test_half_a_message(mailroom, caller, nursery):
+    """Who leaves before the message is whole has sent none."""
+    nursery.start_soon(caller.exchange)
+    caller.says(message()[:-1], more=True)
+    caller.hangs_up()
+    await wait_all_tasks_blocked()
+    assert mailroom.sends == []
