@@ -134,6 +134,7 @@ async def _end(send: ASGISendCallable, body: PulledBody, *, still_writing: bool)
         if still_writing:
             nursery.start_soon(_read_to_the_end, body)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+        nursery.cancel_scope.cancel()
 
 
 async def _read_to_the_end(body: PulledBody) -> None:
