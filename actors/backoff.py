@@ -21,14 +21,8 @@ class Backoff:
         self._level = 0
         self._closed_since = now
 
-    def opened(self, now: float) -> float:
-        """The circuit has opened: the seconds to wait before the first probe."""
-        healthy_intervals = int((now - self._closed_since) // self._cap_s)
-        self._level = max(0, self._level - healthy_intervals)
-        return self.probe_failed()
-
-    def probe_failed(self) -> float:
-        """A probe failed: the seconds to wait before the next."""
+    def longer(self) -> float:
+        """The circuit has opened, or its probe has failed: the seconds to wait before the next."""
         self._level += 1
         return self.same_again()
 
@@ -48,3 +42,8 @@ class Backoff:
     def closed(self, now: float) -> None:
         """The circuit has closed: its level begins to decay."""
         self._closed_since = now
+
+    def no_longer_closed(self, now: float) -> None:
+        """The circuit has left the closed state, whatever for: what it has earned is credited."""
+        caps_spent_closed = int((now - self._closed_since) // self._cap_s)
+        self._level = max(0, self._level - caps_spent_closed)

@@ -177,8 +177,7 @@ class Breaker:
         """Learn how a permitted call ended. Late results move nothing; a late throttle may
         put off the next probe of an open circuit."""
         if permit.epoch != self.epoch:
-            if self.state is State.OPEN and isinstance(verdict, Throttled):
-                self.due_at = max(self.due_at, now + _pause(verdict, default_s=0.0))
+            self._record_late(verdict, now)
             return
         match verdict:
             case Success():
@@ -189,7 +188,7 @@ class Breaker:
                 self._counted(verdict, now, seconds)
             case Throttled() if verdict.retry_after_s is not None and self.state is State.CLOSED:
                 self._move(Event.PAUSED, verdict.reason, now)
-                self.due_at = now + _pause(verdict, default_s=THROTTLE_S_MIN)
+                self.due_at = now + _pause_s(verdict.retry_after_s)
             case Throttled():
                 self._limit.congested(now)
             case Neutral():
@@ -208,12 +207,15 @@ class Breaker:
         match verdict:
             case Success():
                 self._move(Event.PROBE_PASSED, "probe_passed", now)
+            case Throttled() if verdict.retry_after_s is not None:
+                self._move(Event.PAUSED, verdict.reason, now)
+                self.due_at = now + _pause_s(verdict.retry_after_s)
             case Throttled():
                 self._move(Event.PAUSED, verdict.reason, now)
-                self.due_at = now + _pause(verdict, default_s=self._backoff.same_again())
+                self.due_at = now + self._backoff.same_again()
             case Fault() | Neutral():
                 self._move(Event.PROBE_FAILED, verdict.reason, now)
-                self.due_at = now + self._wait_s(verdict, self._backoff.probe_failed())
+                self.due_at = now + self._wait_s(verdict, self._backoff.longer())
 
     def hold(self, event: Event, now: float, until: float = inf) -> None:
         """An operator holds the circuit open or closed, for ever or until a moment."""
@@ -237,6 +239,12 @@ class Breaker:
         self._move(Event.QUARANTINED, "crashed", now)
         self.due_at = until
 
+    def _record_late(self, verdict: Verdict, now: float) -> None:
+        if self.state is not State.OPEN or not isinstance(verdict, Throttled):
+            return
+        if verdict.retry_after_s is not None:
+            self.due_at = max(self.due_at, now + _pause_s(verdict.retry_after_s))
+
     def _counted(self, verdict: Success | Fault, now: float, seconds: float) -> None:
         failed = isinstance(verdict, Fault)
         tripped = self._window.record(failed=failed, seconds=seconds, now=now)
@@ -244,7 +252,7 @@ class Breaker:
             return
         if tripped or (isinstance(verdict, Fault) and verdict.grave):
             self._move(Event.TRIPPED, verdict.reason if isinstance(verdict, Fault) else "slow", now)
-            self.due_at = now + self._wait_s(verdict, self._backoff.opened(now))
+            self.due_at = now + self._wait_s(verdict, self._backoff.longer())
 
     def _wait_s(self, verdict: Verdict, backoff_s: float) -> float:
         if not isinstance(verdict, Fault):
@@ -262,9 +270,11 @@ class Breaker:
         self.due_at = inf
         if target in _TAKES_CALLS:
             self._window = self._trip.window()
-            if source not in _TAKES_CALLS:
-                self._limit.narrow(now)
-                self._backoff.closed(now)
+        if target in _TAKES_CALLS and source not in _TAKES_CALLS:
+            self._limit.narrow(now)
+            self._backoff.closed(now)
+        if source in _TAKES_CALLS and target not in _TAKES_CALLS:
+            self._backoff.no_longer_closed(now)
         if source.shown != target.shown:
             self.since = now
             transition = Transition(now, source.shown, target.shown, reason)
@@ -273,7 +283,5 @@ class Breaker:
         self.reason = reason
 
 
-def _pause(verdict: Throttled, *, default_s: float) -> float:
-    if verdict.retry_after_s is None:
-        return default_s
-    return min(max(verdict.retry_after_s, THROTTLE_S_MIN), THROTTLE_S_MAX)
+def _pause_s(retry_after_s: float) -> float:
+    return min(max(retry_after_s, THROTTLE_S_MIN), THROTTLE_S_MAX)
