@@ -6,7 +6,7 @@ is the owner's to judge. Imports the standard library and trio, nothing else.
 
 from actors.ask import Answered, Cause, Refusal, Refused, Reply, Unanswered
 from actors.breaker import Event, State, Transition
-from actors.circuit import Circuit, Progress
+from actors.circuit import Circuit
 from actors.config import Config, Judge
 from actors.notices import (
     CallFailed,
@@ -20,6 +20,7 @@ from actors.notices import (
     Snapshot,
 )
 from actors.supervisor import AllQuarantined, Intensity, Supervisor
+from actors.tasks import Progress
 from actors.trip import (
     Consecutive,
     FailureRate,

@@ -15,53 +15,16 @@ from typing import Generic, TypeVar
 
 import trio
 
-from actors.ask import Answered, Refusal, Reply, ReplySlot
-from actors.breaker import Event, Permit
-from actors.calls import Scope
+from actors.ask import Refusal, Reply, ReplySlot
+from actors.breaker import Event
 from actors.config import Config, Judge
 from actors.handler import Handler
-from actors.messages import (
-    Ask,
-    Committed,
-    Cut,
-    Drain,
-    Failed,
-    Finished,
-    Hold,
-    Message,
-    Order,
-    ProbeEnded,
-    Release,
-    Stopped,
-)
+from actors.messages import Ask, Cut, Drain, Hold, Message, Order, Release
 from actors.notices import Crashed, Observe, Snapshot
+from actors.tasks import Progress, Tasks
 
 Q = TypeVar("Q")
 A = TypeVar("A")
-
-
-class Progress:
-    """Through this a call tells how far it has come."""
-
-    __slots__ = ("_call_id", "_post", "_scope", "committed")
-
-    def __init__(self, call_id: int, scope: Scope, post: Callable[[Committed], None]) -> None:
-        self._call_id = call_id
-        self._scope = scope
-        self._post = post
-        self.committed = False
-
-    def commit(self) -> None:
-        """From now on the call may have taken effect.
-
-        To be called in the same step as the act itself, with no ``await`` between. Up to here
-        the asker's deadline cancels the call; from here on the actor decides how long it may
-        go on, since its true end is still worth knowing.
-        """
-        if not self.committed:
-            self.committed = True
-            self._scope.deadline = inf
-            self._post(Committed(self._call_id, trio.current_time()))
 
 
 class Circuit(Generic[Q, A]):
@@ -84,12 +47,9 @@ class Circuit(Generic[Q, A]):
         self.name = config.name
         self.restarts = 0
         self._config = config
-        self._call = call
-        self._probe = probe
-        self._observe = observe
         self._handler = Handler(config, judge, observe, random, trio.current_time())
         self._post_end, self._inbox = trio.open_memory_channel[Message[Q, A]](inf)
-        self._nursery: trio.Nursery | None = None
+        self._tasks = Tasks(config.name, call, probe, self._post)
         self._in_hand: Message[Q, A] | None = None
         self._closed_because: Refusal | None = Refusal.STOPPED
         self._retired = False
@@ -149,7 +109,7 @@ class Circuit(Generic[Q, A]):
         """Be the actor, until drained. Raises only for a bug or when cancelled."""
         try:
             async with trio.open_nursery() as nursery:
-                self._nursery = nursery
+                self._tasks.nursery = nursery
                 self._closed_because = None
                 try:
                     self._publish()
@@ -193,24 +153,6 @@ class Circuit(Generic[Q, A]):
             if isinstance(message, Hold | Release):
                 message.slot.put(self.snapshot)
 
-    # -- Effects: what the handler may begin
-
-    def begin_call(self, call_id: int, ask: Ask[Q, A]) -> Scope:
-        """Start the child task that makes one call."""
-        assert self._nursery is not None
-        scope = trio.CancelScope(deadline=ask.deadline)
-        self._nursery.start_soon(
-            self._make_call, call_id, ask.question, scope, name=f"call:{self.name}"
-        )
-        return scope
-
-    def begin_probe(self, permit: Permit) -> Scope:
-        """Start the child task that makes one probe."""
-        assert self._nursery is not None
-        scope = trio.CancelScope()
-        self._nursery.start_soon(self._make_probe, permit, scope, name=f"probe:{self.name}")
-        return scope
-
     # -- the loop
 
     async def _receive_until_over(self) -> None:
@@ -221,7 +163,7 @@ class Circuit(Generic[Q, A]):
             elif trio.current_time() >= self._handler.wake_at():
                 # The clock has its say only when everything that has come is handled, so an
                 # answer in the mailbox always beats a deadline.
-                self._handler.tick(self, trio.current_time())
+                self._handler.tick(self._tasks, trio.current_time())
             else:
                 # Show what has changed, then answer, then wait.
                 self._publish_and_answer()
@@ -231,13 +173,13 @@ class Circuit(Generic[Q, A]):
 
     def _take(self, message: Message[Q, A]) -> None:
         self._in_hand = message
-        self._handler.handle(message, self, trio.current_time())
+        self._handler.handle(message, self._tasks, trio.current_time())
         self._in_hand = None
 
     def _leave(self) -> None:
         """The actor's tasks are gone. In one step, answer everybody who would wait for them."""
         assert self._closed_because is not None
-        self._nursery = None
+        self._tasks.nursery = None
         in_hand, self._in_hand = self._in_hand, None
         left = [message for message in (in_hand, *self._unread()) if message is not None]
         self._handler.leave(left, self._closed_because, trio.current_time())
@@ -261,31 +203,6 @@ class Circuit(Generic[Q, A]):
             return self._inbox.receive_nowait()
         except trio.WouldBlock:
             return None
-
-    # -- the children
-
-    async def _make_call(self, call_id: int, question: Q, scope: trio.CancelScope) -> None:
-        end: Finished[A] | Stopped | Failed = Stopped(call_id)
-        try:
-            with scope:
-                answer = await self._call(question, Progress(call_id, scope, self._post))
-                end = Finished(call_id, answer)
-        except Exception as error:  # noqa: BLE001 - a bug in a call costs that call, not the actor
-            # Outside the scope, which has by now taken its own cancellation out of a group.
-            end = Failed(call_id, error)
-        self._post(end)
-
-    async def _make_probe(self, permit: Permit, scope: trio.CancelScope) -> None:
-        started_at = trio.current_time()
-        answer: Answered[A] | None = None
-        bug: Exception | None = None
-        try:
-            with scope:
-                answer = Answered(await self._probe())
-        except Exception as error:  # noqa: BLE001 - likewise
-            bug = error
-        seconds = trio.current_time() - started_at
-        self._post(ProbeEnded(permit, seconds, answer, bug))
 
     # -- small change
 
@@ -327,6 +244,6 @@ class Circuit(Generic[Q, A]):
             version=self._version,
             depth=self._mailbox_depth,
             restarts=self.restarts,
-            alive=self._nursery is not None,
+            alive=self._tasks.nursery is not None,
             now=trio.current_time(),
         )

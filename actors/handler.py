@@ -32,6 +32,7 @@ from actors.messages import (
 )
 from actors.notices import CallFailed, Moved, Observe, Snapshot
 from actors.outbox import Outbox
+from actors.prober import Prober
 from actors.verdict import Fault, Neutral, Verdict
 
 Q = TypeVar("Q")
@@ -55,7 +56,7 @@ class Handler(Generic[Q, A]):
     def __init__(
         self, config: Config, judge: Judge[A], observe: Observe[Q, A], random: Random, now: float
     ) -> None:
-        self.outbox = Outbox(config.name, judge, observe)
+        self.outbox: Outbox[Q, A] = Outbox(config.name, judge, observe)
         self.breaker = Breaker(
             trip=config.trip,
             ceiling=config.max_in_flight,
@@ -70,8 +71,7 @@ class Handler(Generic[Q, A]):
         self._calls: CallBook[Q, A] = CallBook(config.max_in_flight)
         self._ids = count()
         self._draining = False
-        self._probe: Scope | None = None
-        self._probe_overdue_at = inf
+        self._prober = Prober(config, self.breaker, judge, self.outbox)
 
     @property
     def over(self) -> bool:
@@ -80,7 +80,7 @@ class Handler(Generic[Q, A]):
 
     def wake_at(self) -> float:
         """When the clock alone has something to do: the time of the next ``tick``."""
-        return min(self._calls.wake_at, self._circuit_wake_at())
+        return min(self._calls.wake_at, self._prober.wake_at)
 
     def handle(self, message: Message[Q, A], effects: Effects[Q, A], now: float) -> None:
         """Take one message."""
@@ -92,7 +92,7 @@ class Handler(Generic[Q, A]):
             case Finished() | Stopped() | Failed():
                 self._ended(message, now)
             case ProbeEnded():
-                self._probe_ended(message, now)
+                self._prober.ended(message, now)
             case Hold():
                 self.breaker.hold(message.event, now, message.until)
                 self.outbox.report(message)
@@ -111,8 +111,8 @@ class Handler(Generic[Q, A]):
         """Do what the clock demands: answer who is out of time, end a hold, probe."""
         for call in self._calls.due(now):
             self._call_due(call, now)
-        if now >= self._circuit_wake_at():
-            self._circuit_due(effects, now)
+        if now >= self._prober.wake_at:
+            self._prober.due(effects.begin_probe, now)
         self._circuit_moved()
 
     def refusal(self, reason: Refusal) -> Refused:
@@ -142,8 +142,7 @@ class Handler(Generic[Q, A]):
             if isinstance(message, Ask):
                 self.outbox.reply(message, self.refusal(because))
         self._calls = CallBook(self._config.max_in_flight)
-        self._probe = None
-        self._probe_overdue_at = inf
+        self._prober.forget()
 
     def crash(self, now: float) -> None:
         """The loop raised and is about to begin anew."""
@@ -284,56 +283,11 @@ class Handler(Generic[Q, A]):
             self.outbox.judged(verdict, now)
             self.breaker.record(call.permit, verdict, now, now - call.started_at)
 
-    # -- the circuit and its probe
-
-    def _circuit_wake_at(self) -> float:
-        if self.breaker.state is State.PROBING:
-            return self._probe_overdue_at
-        if self.breaker.state is State.OPEN and (self._probe is not None or self._draining):
-            return inf  # One probe at a time: its end is a message. None while draining.
-        return self.breaker.due_at
-
-    def _circuit_due(self, effects: Effects[Q, A], now: float) -> None:
-        if self.breaker.state is State.PROBING:
-            self._probe_overdue_at = inf
-            self.outbox.probed(Fault("overdue"), "unknown", self._config.probe_s, now)
-            self.breaker.record_probe(Permit(self.breaker.epoch), Fault("overdue"), now)
-            return
-        self.breaker.release(now, "hold_ended")
-        if self.breaker.state is State.OPEN and self._circuit_wake_at() <= now:
-            permit = self.breaker.start_probe(now)
-            self._probe = effects.begin_probe(permit)
-            self._probe_overdue_at = now + self._config.probe_s
-
-    def _probe_ended(self, message: ProbeEnded[A], now: float) -> None:
-        self._probe = None
-        self._probe_overdue_at = inf
-        if message.permit.epoch != self.breaker.epoch or message.cancelled:
-            return  # The circuit has moved on, or leaves: this probe decides nothing.
-        if message.answer is None:
-            verdict: Verdict = Fault(Cause.FAILED)
-            outcome = "failed"
-        else:
-            verdict = self._judge.verdict(message.answer.answer)
-            outcome = self._judge.word(message.answer)
-        if message.error is not None:
-            self.outbox.notice(CallFailed(self._config.name, message.error))
-        self.outbox.probed(verdict, outcome, message.seconds, now)
-        self.breaker.record_probe(message.permit, verdict, now)
-
-    def _circuit_moved(self) -> None:
-        for transition in self.breaker.take_transitions():
-            due_at = None if self.breaker.due_at == inf else self.breaker.due_at
-            self.outbox.notice(Moved(self._config.name, transition, due_at))
-        if self._probe is not None and self.breaker.state is not State.PROBING:
-            self._probe.cancel()
-
     # -- the end
 
     def _drain(self) -> None:
         self._draining = True
-        if self._probe is not None:
-            self._probe.cancel()
+        self._prober.stop()
 
     def _cut(self) -> None:
         self._drain()
@@ -345,3 +299,9 @@ class Handler(Generic[Q, A]):
             if call.committed_at is not None:
                 self.outbox.reply(call.ask, Unanswered(Cause.CUT, committed=True))
                 self._calls.settle(call)
+
+    def _circuit_moved(self) -> None:
+        for transition in self.breaker.take_transitions():
+            due_at = None if self.breaker.due_at == inf else self.breaker.due_at
+            self.outbox.notice(Moved(self._config.name, transition, due_at))
+        self._prober.circuit_moved()

@@ -30,7 +30,7 @@ TOP_LEVEL = {
     "requirements-dev.lock",
 }
 BROAD_EXCEPTS = {
-    "actors/circuit.py": 2,  # the code that makes a call or a probe
+    "actors/tasks.py": 2,  # the code that makes a call or a probe
     "actors/supervisor.py": 1,  # an actor's loop
 }
 """Where a bug may be caught. The HTTP edge catches by Quart's error handler, not by ``except``."""
