@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import ceil
+from math import ceil, inf
+from typing import Literal
 from uuid import UUID
 
 import trio
@@ -93,6 +94,16 @@ class Dispatcher:
     def route(self, mail: Mail) -> Route:
         """Which providers would be asked to take this message, and which not."""
         return route(mail, ((n, one.capabilities) for n, one in self._destinations.items()))
+
+    async def order(
+        self, name: str, state: Literal["open", "closed", "auto"], for_s: float | None
+    ) -> Snapshot:
+        """Carry out an operator's order; the snapshot that shows it. ``name`` is a known one."""
+        circuit = self._destinations[name].circuit
+        if state == "auto":
+            return await circuit.release()
+        until = inf if for_s is None else trio.current_time() + for_s
+        return await circuit.hold(open=state == "open", until=until)
 
     async def dispatch(self, send: Send, *, deadline: float) -> Dispatched:
         """Try to send; never raises for what providers do, and is over by ``deadline``.

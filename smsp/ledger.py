@@ -18,7 +18,9 @@ from collections import OrderedDict
 from dataclasses import dataclass, replace
 from uuid import UUID
 
+from actors import Answered, Notice, Settled, Unanswered
 from smsp.dispatcher import Dispatched
+from smsp.mail import Send
 from smsp.outcome import Outcome
 
 KEPT_S = 24 * 3600.0
@@ -151,6 +153,15 @@ class Ledger:
         )
         self._records[message] = record
         self._shelve(record)
+
+    def observe(self, notice: Notice[Send, Outcome], now: float) -> None:
+        """Learn from what a circuit reports; only late ends matter here."""
+        if isinstance(notice, Settled):
+            match notice.reply:
+                case Answered(answer=outcome):
+                    self.settle(notice.question.id, notice.circuit, outcome, now)
+                case Unanswered():
+                    self.settle(notice.question.id, notice.circuit, None, now)
 
     def find(self, message: UUID, owner: str, now: float) -> Record | None:
         """What is known of a message, for the API key that sent it and nobody else."""

@@ -16,22 +16,25 @@ from random import Random
 
 import trio
 
-from actors import Circuit, Config, Intensity, Supervisor
+from actors import Circuit, Config, Intensity, Notice, Observe, Supervisor
 from smsp.dispatcher import Destination, Dispatcher
 from smsp.judgement import OutcomeJudge
+from smsp.ledger import Ledger
 from smsp.mail import Send
+from smsp.metrics import Metrics
 from smsp.outcome import Outcome
 from smsp.providers import KINDS
 from smsp.providers.http import http_provider
 from smsp.providers.mock import MockProvider
 from smsp.providers.names import Resolver
-from smsp.providers.protocols import Capabilities, Provider
+from smsp.providers.protocols import Capabilities, Connector, Provider
 from smsp.routing import Failover
 from smsp.settings import ProviderSettings, Settings
 from smsp.telemetry import Telemetry
 from smsp.web.auth import Key, Keyring, digest_of
 from smsp.web.budget import ByteBudget
 from smsp.web.services import Services
+from smsp.web.watching import Watching
 
 PROBE_PHASES = 7
 """A probe has up to two steps of three phases each; a whole one may take so many call times."""
@@ -50,18 +53,31 @@ class House:
 @asynccontextmanager
 async def house(settings: Settings, telemetry: Telemetry) -> AsyncIterator[House]:
     """Build everything inside a trio run; clients are closed at the end."""
+    watching, ledger = Watching(), Ledger(settings.idempotency_keys)
+    circuits: dict[str, Circuit[Send, Outcome]] = {}
+    metrics = Metrics(
+        product_version(),
+        lambda: [circuit.snapshot for circuit in circuits.values()],
+        lambda: (ledger.keys, ledger.forgotten),
+    )
+
+    def observe(notice: Notice[Send, Outcome]) -> None:
+        telemetry.observe(notice)
+        metrics.observe(notice)
+        watching.observe(notice)
+        ledger.observe(notice, trio.current_time())
+
     async with providers(settings) as built:
-        circuits = {
-            one.name: _circuit(one, settings, built[one.name], telemetry)
-            for one in settings.providers
-        }
+        for one in settings.providers:
+            circuits[one.name] = _circuit(one, settings, built[one.name], observe)
         destinations = {
             one.name: Destination(circuits[one.name], _capabilities(one))
             for one in settings.providers
         }
         dispatcher = Dispatcher(destinations, Failover(settings.failover))
         supervisor = Supervisor(circuits.values(), Intensity())
-        yield House(supervisor, _services(settings, dispatcher, telemetry))
+        services = _services(settings, dispatcher, telemetry, watching, ledger, metrics)
+        yield House(supervisor, services)
 
 
 @asynccontextmanager
@@ -89,6 +105,14 @@ async def _provider(
     if one.own is None:
         return MockProvider()
     assert settings.poll_message_address is not None
+    if isinstance(one.own, Connector):
+        connected = one.own.provider(
+            poll_address=settings.poll_message_address,
+            timeout_s=one.timeout_s,
+            max_in_flight=one.max_in_flight,
+            tls=tls,
+        )
+        return await stack.enter_async_context(connected)
     return await stack.enter_async_context(
         http_provider(
             one.own,
@@ -102,7 +126,10 @@ async def _provider(
 
 
 def _circuit(
-    one: ProviderSettings, settings: Settings, provider: Provider, telemetry: Telemetry
+    one: ProviderSettings,
+    settings: Settings,
+    provider: Provider,
+    observe: Observe[Send, Outcome],
 ) -> Circuit[Send, Outcome]:
     config = Config(
         name=one.name,
@@ -120,7 +147,7 @@ def _circuit(
         call=provider.send,
         probe=provider.probe,
         judge=OutcomeJudge(),
-        observe=telemetry.observe,
+        observe=observe,
         random=Random(),  # noqa: S311 - jitter, not a secret
     )
 
@@ -129,7 +156,14 @@ def _capabilities(one: ProviderSettings) -> Capabilities:
     return UNLIMITED if one.own is None else one.own.capabilities
 
 
-def _services(settings: Settings, dispatcher: Dispatcher, telemetry: Telemetry) -> Services:
+def _services(
+    settings: Settings,
+    dispatcher: Dispatcher,
+    telemetry: Telemetry,
+    watching: Watching,
+    ledger: Ledger,
+    metrics: Metrics,
+) -> Services:
     key = Key("SMSP_API_KEY", digest_of(settings.api_key.get_secret_value()))
     return Services(
         mailroom=dispatcher,
@@ -140,8 +174,11 @@ def _services(settings: Settings, dispatcher: Dispatcher, telemetry: Telemetry) 
         node=node_name(),
         max_body_bytes=settings.max_body_bytes,
         body_budget=ByteBudget(settings.max_buffered_bytes),
+        ledger=ledger,
+        metrics=metrics,
         cors_origins=settings.cors_origins,
         control_headers=tuple(
             header for adapter in KINDS.values() for header in adapter.control_headers
         ),
+        watching=watching,
     )

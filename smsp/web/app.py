@@ -21,9 +21,13 @@ from smsp.telemetry import described
 from smsp.web.circuits import circuits
 from smsp.web.connection import LeanConnection, PulledRequest
 from smsp.web.cors import share
+from smsp.web.dashboard import dashboard
 from smsp.web.docs import docs
 from smsp.web.emails import emails
+from smsp.web.events import events
 from smsp.web.health import health
+from smsp.web.metrics import metrics
+from smsp.web.orders import orders
 from smsp.web.replies import ErrorCode, error_reply
 from smsp.web.services import Services
 
@@ -58,8 +62,9 @@ def create_app(services: Services) -> App:
     app.url_map.strict_slashes = False  # no redirects: a client may follow one without its body,
     app.url_map.merge_slashes = False  # and they are no JSON
     app.url_map.merge_slashes = False  # else two slashes are answered with a redirect, in HTML
-    for blueprint in (emails, circuits, health, docs):
+    for blueprint in (emails, circuits, events, orders, metrics, health, docs):
         app.register_blueprint(blueprint(services))
+    app.register_blueprint(dashboard())
     # Hooks are async, all of them: Quart would run synchronous ones in threads.
     app.before_request(_arrive(services))
     app.after_request(_depart(services))
@@ -91,15 +96,17 @@ def _depart(services: Services) -> Callable[[Response], Awaitable[Response]]:
         share(request, response, services.cors_origins)
         if services.readiness.draining:
             response.headers["Connection"] = "close"
-        rule = request.url_rule
+        rule = None if request.url_rule is None else request.url_rule.rule
+        seconds = trio.current_time() - g.arrived_at
+        services.metrics.request(rule, request.method, response.status_code, seconds)
         tell = services.log.debug if request.path in _QUIET else services.log.info
         tell(
             "request.handled",
             requestkey=g.request_key,
             method=request.method,
-            route=None if rule is None else rule.rule,
+            route=rule,
             status=response.status_code,
-            seconds=round(trio.current_time() - g.arrived_at, 3),
+            seconds=round(seconds, 3),
             **g.told,
         )
         return response

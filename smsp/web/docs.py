@@ -7,9 +7,7 @@ first asked for, and kept.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
-from hashlib import sha256
 from html import escape
 from http import HTTPStatus
 from importlib.util import find_spec
@@ -17,9 +15,9 @@ from pathlib import Path
 from types import MappingProxyType
 
 import orjson
-import trio
 from quart import Blueprint, Response, request
 
+from smsp.web.assets import ASK_AGAIN, FOR_A_YEAR, STATIC, Shelf, file_reply
 from smsp.web.openapi import document
 from smsp.web.replies import JSON, error_reply
 from smsp.web.services import Services
@@ -48,23 +46,12 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
-_FOR_A_YEAR = "public, max-age=31536000, immutable"
-_ASK_AGAIN = "no-cache"
-_OURS = Path(__file__).with_name("static")
-
-
-@dataclass(frozen=True, slots=True)
-class Asset:
-    """A file as it is served. ``version`` names its content, and stands in its address."""
-
-    content: bytes
-    version: str
 
 
 def docs(services: Services) -> Blueprint:
     """The routes, over these services."""
     blueprint = Blueprint("docs", __name__)
-    shelf = _Shelf()
+    shelf = Shelf(_where)
 
     @cache
     def written() -> bytes:
@@ -73,12 +60,12 @@ def docs(services: Services) -> Blueprint:
     @blueprint.get("/swagger.json")
     @blueprint.get("/openapi.json")
     async def show_document() -> Response:
-        return _answer(written(), JSON, caching=_ASK_AGAIN)
+        return file_reply(written(), JSON, caching=ASK_AGAIN)
 
     @blueprint.get("/docs")
     async def show_docs() -> Response:
         versions = {name: (await shelf.take(name)).version for name in ASSETS}
-        response = _answer(_page(versions), "text/html; charset=utf-8", caching=_ASK_AGAIN)
+        response = file_reply(_page(versions), "text/html; charset=utf-8", caching=ASK_AGAIN)
         response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
         response.headers["Referrer-Policy"] = "no-referrer"
         return response
@@ -88,29 +75,15 @@ def docs(services: Services) -> Blueprint:
         if name not in ASSETS:
             return error_reply(HTTPStatus.NOT_FOUND, "not_found", "There is nothing here.")
         asset = await shelf.take(name)
-        caching = _FOR_A_YEAR if request.args.get("v") == asset.version else _ASK_AGAIN
-        return _answer(asset.content, ASSETS[name], caching=caching)
+        caching = FOR_A_YEAR if request.args.get("v") == asset.version else ASK_AGAIN
+        return file_reply(asset.content, ASSETS[name], caching=caching)
 
     return blueprint
 
 
-class _Shelf:
-    """The assets that have been read. At most as many as ``ASSETS`` names."""
-
-    def __init__(self) -> None:
-        self._read: dict[str, Asset] = {}
-
-    async def take(self, name: str) -> Asset:
-        """An asset, read at first from its file, in a thread."""
-        if name not in self._read:
-            self._read[name] = await trio.to_thread.run_sync(_read, name)
-        return self._read[name]
-
-
-def _read(name: str) -> Asset:
-    ours = _OURS / name
-    content = (ours if ours.is_file() else _swagger_ui() / name).read_bytes()
-    return Asset(content, sha256(content).hexdigest()[:16])
+def _where(name: str) -> Path:
+    ours = STATIC / name
+    return ours if ours.is_file() else _swagger_ui() / name
 
 
 def _swagger_ui() -> Path:
@@ -119,13 +92,6 @@ def _swagger_ui() -> Path:
     assert spec is not None
     assert spec.origin is not None
     return Path(spec.origin).with_name("dist")
-
-
-def _answer(content: bytes, content_type: str, *, caching: str) -> Response:
-    response = Response(content, content_type=content_type)
-    response.headers["Cache-Control"] = caching
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    return response
 
 
 def _page(versions: dict[str, str]) -> bytes:

@@ -1,19 +1,22 @@
-"""``POST /email``: bytes in, one message's outcome out.
+"""``POST /email``: bytes in, one message's outcome out. ``GET /email/{id}``: how it ended.
 
-The order of the checks is part of the contract: key, scope, size, type, JSON, message. The body
-is not read before the key is known.
+The order of the checks is part of the contract: key, scope, size, type, JSON, message, ledger. The
+body is not read before the key is known.
 """
 
 from __future__ import annotations
 
 from http import HTTPStatus
 from math import isfinite
+from uuid import UUID
 
 import trio
 from quart import Blueprint, Request, Response, g, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from smsp.mail import Mail, Send
+from smsp.dispatcher import Dispatched
+from smsp.ledger import Begun, Claim, Full, InProgress, Ledger, Mismatch, Record, Replay
+from smsp.mail import Mail, Send, fingerprint
 from smsp.message import Fault, InvalidMessage, parse
 from smsp.web.auth import Scope
 from smsp.web.gate import needs
@@ -22,6 +25,8 @@ from smsp.web.replies import (
     dispatched_reply,
     error_reply,
     invalid_reply,
+    record_reply,
+    replayed_reply,
     route_reply,
 )
 from smsp.web.services import Services
@@ -29,6 +34,9 @@ from smsp.web.services import Services
 DEADLINE_S_MIN, DEADLINE_S_MAX = 0.05, 300.0
 """What ``SMSP-Deadline`` may be, in seconds. Who sends none is taken to wait for the longest:
 each phase of each call has its own, much shorter time anyway."""
+
+KEY_CHARACTERS_MAX = 255
+"""Of an ``Idempotency-Key``."""
 
 
 def emails(services: Services) -> Blueprint:
@@ -55,6 +63,14 @@ def emails(services: Services) -> Blueprint:
                 return invalid_reply(mail)
             return await _answer(services, mail, arrived_at + patience_s)
 
+    @blueprint.get("/email/<id>")
+    @needs(services, Scope.SEND)
+    async def show_email(id: str) -> Response:  # noqa: A002 - the contract's word
+        record = _find(services.ledger, id)
+        if record is None:
+            return error_reply(HTTPStatus.NOT_FOUND, "not_found", "There is no such message.")
+        return record_reply(record)
+
     return blueprint
 
 
@@ -64,11 +80,57 @@ async def _answer(services: Services, mail: Mail, deadline: float) -> Response:
     if request.args.get("dryrun") == "true":
         return route_reply(services.mailroom.route(mail))
     send = Send(services.new_id(), mail, g.request_key)
-    # A send that has begun is not forgotten half-way, whoever hangs up. The deadline bounds it.
+    key = request.headers.get("Idempotency-Key")
+    claim = Claim(send.id, g.key.name, b"" if key is None else fingerprint(mail), key)
+    # From the ledger's begin to its end nothing can be cancelled: a send that has begun is not
+    # forgotten half-way, whoever hangs up. The deadline bounds it.
     with trio.CancelScope(shield=True):
-        done = await services.mailroom.dispatch(send, deadline=deadline)
+        beginning = services.ledger.begin(claim, trio.current_time())
+        if not isinstance(beginning, Begun):
+            return _taken(beginning)
+        done = await _dispatch(services, send, deadline)
+    services.metrics.message(done.outcome)
     g.told = {"id": str(done.id), "outcome": done.outcome}
     return dispatched_reply(done)
+
+
+async def _dispatch(services: Services, send: Send, deadline: float) -> Dispatched:
+    # If the dispatch itself fails, nobody knows what it did: that is what is remembered then.
+    done = Dispatched(send.id, "unknown", (), services.mailroom.route(send.mail))
+    try:
+        done = await services.mailroom.dispatch(send, deadline=deadline)
+    finally:
+        services.ledger.end(send.id, done, trio.current_time())
+    return done
+
+
+def _taken(beginning: Replay | Mismatch | InProgress | Full) -> Response:
+    match beginning:
+        case Replay(record=record):
+            return replayed_reply(record)
+        case Mismatch():
+            return error_reply(
+                HTTPStatus.UNPROCESSABLE_ENTITY,
+                "idempotency_mismatch",
+                "This Idempotency-Key was used for another message.",
+                field="Idempotency-Key",
+            )
+        case InProgress():
+            return error_reply(
+                HTTPStatus.CONFLICT,
+                "in_progress",
+                "The message with this Idempotency-Key is being sent.",
+                headers={"Retry-After": "1"},
+            )
+        case Full():
+            return busy_reply("busy", "Too many messages with a key are under way. Try again soon.")
+
+
+def _find(ledger: Ledger, message: str) -> Record | None:
+    try:
+        return ledger.find(UUID(message), g.key.name, trio.current_time())
+    except ValueError:
+        return None
 
 
 def _refusal_of_head(services: Services, asked: Request) -> Response | None:
@@ -82,12 +144,24 @@ def _refusal_of_head(services: Services, asked: Request) -> Response | None:
             "unsupported_media_type",
             "The content type must be application/json.",
         )
+    key = asked.headers.get("Idempotency-Key")
+    if key is not None and not (0 < len(key) <= KEY_CHARACTERS_MAX and _printable(key)):
+        return error_reply(
+            HTTPStatus.BAD_REQUEST,
+            "invalid_idempotency_key",
+            f"Idempotency-Key must be 1 to {KEY_CHARACTERS_MAX} printable ASCII characters.",
+            field="Idempotency-Key",
+        )
     if asked.args.get("dryrun", "false") not in ("true", "false"):
         # What may be meant as a dry run must not be sent.
         return error_reply(
             HTTPStatus.BAD_REQUEST, "bad_request", "dryrun is true or false.", field="dryrun"
         )
     return None
+
+
+def _printable(text: str) -> bool:
+    return text.isascii() and text.isprintable()
 
 
 def _patience_s(asked: Request) -> float | None:

@@ -37,6 +37,7 @@ def needs(services: Services, scope: Scope) -> Callable[[Handler], Handler]:
                 return error_reply(
                     HTTPStatus.FORBIDDEN, "forbidden", f"This key does not have the scope {scope}."
                 )
+            g.key = key
             return await handler(**arguments)
 
         return guarded

@@ -31,6 +31,7 @@ def health(services: Services) -> Blueprint:
         if key is not None and Scope.OBSERVE in key.scopes:
             body["version"] = services.version
             body["node"] = services.node
+            body["scopes"] = sorted(key.scopes)
             body["providers"] = {one.name: one.state for one in snapshots}
         return json_reply(body)
 

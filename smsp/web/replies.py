@@ -14,6 +14,7 @@ from quart import Response
 from actors import Snapshot, Transition
 from smsp.dispatcher import Dispatched
 from smsp.latency import Quantiles
+from smsp.ledger import Record
 from smsp.message import InvalidJson, InvalidMessage
 from smsp.outcome import Attempt, Reason, Refused, Sent, reason_of, word
 from smsp.routing import Route, Skipped
@@ -35,8 +36,13 @@ ErrorCode = Literal[
     "too_large",
     "unsupported_media_type",
     "invalid_deadline",
+    "invalid_idempotency_key",
+    "invalid_order",
     "invalid_json",
     "invalid_message",
+    # the key's earlier use
+    "idempotency_mismatch",
+    "in_progress",
     # the message
     "rejected",
     "no_provider",
@@ -112,8 +118,7 @@ def invalid_reply(fault: InvalidJson | InvalidMessage) -> Response:
 
 def dispatched_reply(done: Dispatched) -> Response:
     """What became of a message."""
-    attempts = [_skipped(skip) for skip in _unable(done.route)]
-    attempts += [_attempt(attempt) for attempt in done.attempts]
+    attempts = _attempts(done)
     common: dict[str, object] = {"id": str(done.id), "outcome": done.outcome, "attempts": attempts}
     if done.sent is not None:
         provider, answer = done.sent
@@ -124,6 +129,27 @@ def dispatched_reply(done: Dispatched) -> Response:
     return error_reply(
         _STATUSES[done.outcome], code, _message(done, code), headers=headers, **common
     )
+
+
+def replayed_reply(record: Record) -> Response:
+    """The answer that a message had before, as far as its truth is known now."""
+    assert record.answer is not None
+    response = dispatched_reply(record.answer)
+    response.headers["Idempotency-Replayed"] = "true"
+    return response
+
+
+def record_reply(record: Record) -> Response:
+    """How a message ended, or that it has not."""
+    body: dict[str, object] = {"id": str(record.claim.id), "settled": record.over}
+    done = record.answer
+    if done is None:
+        return json_reply({**body, "outcome": "in_progress", "attempts": []})
+    body |= {"outcome": done.outcome, "attempts": _attempts(done)}
+    if done.sent is not None:
+        provider, answer = done.sent
+        body |= {"provider": provider, "messageid": answer.message_id}
+    return json_reply(body)
 
 
 def route_reply(route: Route) -> Response:
@@ -185,6 +211,11 @@ def _transition(move: Transition, services: Services) -> dict[str, object]:
         "to": move.target,
         "reason": move.reason,
     }
+
+
+def _attempts(done: Dispatched) -> list[dict[str, object]]:
+    skipped = [_skipped(skip) for skip in _unable(done.route)]
+    return skipped + [_attempt(attempt) for attempt in done.attempts]
 
 
 def _attempt(attempt: Attempt) -> dict[str, object]:

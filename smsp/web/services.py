@@ -6,18 +6,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Literal, Protocol
 from uuid import UUID, uuid4
 
 import trio
 
 from actors import Snapshot
 from smsp.dispatcher import Dispatched
+from smsp.ledger import Ledger
 from smsp.mail import Mail, Send
+from smsp.metrics import Metrics
 from smsp.routing import Route
 from smsp.telemetry import Log
 from smsp.web.auth import Keyring
 from smsp.web.budget import ByteBudget
+from smsp.web.watching import Watching
 
 
 class Mailroom(Protocol):
@@ -29,6 +32,10 @@ class Mailroom(Protocol):
     def snapshots(self) -> tuple[Snapshot, ...]: ...
 
     def route(self, mail: Mail) -> Route: ...
+
+    async def order(
+        self, name: str, state: Literal["open", "closed", "auto"], for_s: float | None
+    ) -> Snapshot: ...
 
     async def dispatch(self, send: Send, *, deadline: float) -> Dispatched: ...
 
@@ -57,9 +64,12 @@ class Services:
     node: str
     max_body_bytes: int
     body_budget: ByteBudget
+    ledger: Ledger
+    metrics: Metrics
     cors_origins: tuple[str, ...] = ("*",)
     control_headers: tuple[str, ...] = ()
     readiness: Readiness = field(default_factory=Readiness)
+    watching: Watching = field(default_factory=Watching)
     new_id: Callable[[], UUID] = uuid4
     wall_clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 

@@ -20,7 +20,9 @@ from werkzeug.datastructures import Headers
 
 from actors import Snapshot
 from smsp.dispatcher import Dispatched
+from smsp.ledger import Ledger
 from smsp.mail import Mail, Send
+from smsp.metrics import Metrics
 from smsp.outcome import Attempt, Refused, Result, Sent, combine
 from smsp.routing import Route, Skipped
 from smsp.web.app import create_app
@@ -107,6 +109,7 @@ class FakeMailroom:
         self.skipped = tuple(skipped)
         self.sends: list[Send] = []
         self.deadlines: list[float] = []
+        self.orders: list[tuple[str, str, float | None]] = []
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -118,6 +121,10 @@ class FakeMailroom:
     def route(self, mail: Mail) -> Route:
         left_out = {skip.provider for skip in self.skipped}
         return Route(tuple(name for name in self.names if name not in left_out), self.skipped)
+
+    async def order(self, name: str, state: str, for_s: float | None) -> Snapshot:
+        self.orders.append((name, state, for_s))
+        return next(one for one in self.published if one.name == name)
 
     async def dispatch(self, send: Send, *, deadline: float) -> Dispatched:
         self.sends.append(send)
@@ -176,6 +183,8 @@ def fake_services(**overrides: Any) -> Services:
         "node": "node-1",
         "max_body_bytes": max_body_bytes,
         "body_budget": ByteBudget(10 * max_body_bytes),
+        "ledger": Ledger(1000),
+        "metrics": Metrics("1.2.3", mailroom.snapshots, lambda: (0, 0)),
         "readiness": Readiness(started=True),
         "new_id": lambda: SEND_ID,
         "wall_clock": lambda: NOW,

@@ -8,10 +8,12 @@ ways.
 from __future__ import annotations
 
 from smsp.web.openapi.components import headers, parameters, responses, security_schemes
+from smsp.web.openapi.operating import order_circuit, scrape
 from smsp.web.openapi.parts import JsonObject
 from smsp.web.openapi.schemas import schemas
-from smsp.web.openapi.sending import send_email
+from smsp.web.openapi.sending import send_email, show_email
 from smsp.web.openapi.watching import (
+    dashboard,
     docs,
     healthcheck,
     list_providers,
@@ -19,6 +21,7 @@ from smsp.web.openapi.watching import (
     readyz,
     show_provider,
     this_document,
+    watch_providers,
 )
 
 __all__ = ["document"]
@@ -64,12 +67,17 @@ def document(version: str) -> JsonObject:
 def _paths() -> JsonObject:
     return {
         "/email": {"post": send_email()},
+        "/email/{id}": {"get": show_email()},
         "/providers": {"get": list_providers()},
+        "/providers/events": {"get": watch_providers()},
         "/providers/{name}": {"get": show_provider()},
+        "/providers/{name}/circuit": {"put": order_circuit()},
+        "/metrics": {"get": scrape()},
         "/healthcheck": {"get": healthcheck()},
         "/livez": {"get": livez()},
         "/readyz": {"get": readyz()},
         "/swagger.json": {"get": this_document("getSwagger")},
         "/openapi.json": {"get": this_document("getOpenapi")},
         "/docs": {"get": docs()},
+        "/": {"get": dashboard()},
     }

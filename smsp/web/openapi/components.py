@@ -4,7 +4,7 @@ that many routes can give, and how a key is shown."""
 from __future__ import annotations
 
 from smsp.dispatcher import RETRY_AFTER_S_MAX, RETRY_AFTER_S_MIN
-from smsp.web.emails import DEADLINE_S_MAX, DEADLINE_S_MIN
+from smsp.web.emails import DEADLINE_S_MAX, DEADLINE_S_MIN, KEY_CHARACTERS_MAX
 from smsp.web.openapi.examples import error, key_in_url
 from smsp.web.openapi.parts import JsonObject, answer
 
@@ -47,6 +47,21 @@ def parameters() -> JsonObject:
             "Your patience in all, in seconds: the answer is there by then.",
             {"type": "number", "minimum": DEADLINE_S_MIN, "maximum": DEADLINE_S_MAX},
         ),
+        "IdempotencyKey": _header(
+            "Idempotency-Key",
+            "Your name for this message, the same whenever you try it again. The same message "
+            "with the same key is sent once: a repetition gets the first answer again, `unknown` "
+            "included. After `not_sent` the key is free, so a repetition is a real try. Kept in "
+            "memory, by this node, for a day.",
+            {"type": "string", "minLength": 1, "maxLength": KEY_CHARACTERS_MAX},
+        ),
+        "MessageId": {
+            "name": "id",
+            "in": "path",
+            "required": True,
+            "description": "The `id` that `POST /email` answered with.",
+            "schema": {"type": "string", "format": "uuid"},
+        },
         "DryRun": _query(
             "dryrun",
             "With `true` the message is checked and nothing is sent; the answer says which "
@@ -85,6 +100,10 @@ def headers() -> JsonObject:
                 "minimum": RETRY_AFTER_S_MIN,
                 "maximum": RETRY_AFTER_S_MAX,
             },
+        },
+        "Idempotency-Replayed": {
+            "description": "With `true` this is the answer that the message had before.",
+            "schema": {"type": "string", "const": "true"},
         },
         "WWW-Authenticate": {
             "description": "How to show a key.",

@@ -72,6 +72,11 @@ def bad_request() -> JsonObject:
             "The body is not JSON: unexpected character, expected a JSON value (line 1)",
         )
         | error("invalid_deadline", deadline, field="SMSP-Deadline")
+        | error(
+            "invalid_idempotency_key",
+            "Idempotency-Key must be 1 to 255 printable ASCII characters.",
+            field="Idempotency-Key",
+        )
         | key_in_url()
     )
 
@@ -93,6 +98,12 @@ def invalid_message() -> JsonObject:
     """A message that no provider was asked to take."""
     fault = {"field": "toaddress", "message": "is required"}
     return error("invalid_message", "toaddress: is required", field="toaddress", faults=[fault])
+
+
+def mismatch() -> JsonObject:
+    """A key that was used for another message."""
+    message = "This Idempotency-Key was used for another message."
+    return error("idempotency_mismatch", message, field="Idempotency-Key")
 
 
 def rejected() -> JsonObject:

@@ -21,6 +21,8 @@ from pydantic_core.core_schema import WithDefaultSchema
 from actors import State
 from smsp.message import EmailMessage
 from smsp.outcome import OutcomeWord, Reason
+from smsp.web.auth import Scope
+from smsp.web.orders import Order
 from smsp.web.replies import DETAIL_CHARACTERS_MAX, ErrorCode
 
 Absent = SkipJsonSchema[None]
@@ -112,6 +114,21 @@ class Undelivered(BaseModel):
     attempts: list[Attempt]
 
 
+class EmailRecord(BaseModel):
+    """How a message ended, as far as is known now."""
+
+    id: UUID
+    outcome: Literal[OutcomeWord, "in_progress"]
+    provider: str | Absent = Field(default=None, description="Who took it.")
+    messageid: str | Absent | None = Field(
+        default=None, description="The provider's own id for it, if it gave one."
+    )
+    attempts: list[Attempt]
+    settled: bool = Field(
+        description="Whether nothing more can be learned: no call for it is under way."
+    )
+
+
 class CircuitMailbox(BaseModel):
     """The circuit's mailbox: what waits to be read by its actor."""
 
@@ -144,6 +161,14 @@ class Counts(BaseModel):
     refused: Count
 
 
+class LatencySeconds(BaseModel):
+    """How long calls took that ended within the last minute; null if none did."""
+
+    p50: Seconds | None
+    p90: Seconds | None
+    p99: Seconds | None
+
+
 class Transition(BaseModel):
     """One change of state."""
 
@@ -171,6 +196,7 @@ class Snapshot(BaseModel):
     last_probe: Probe | None
     last_failure: Failure | None
     counts: Counts
+    latency_seconds: LatencySeconds
     restarts: Count = Field(description="How often the actor crashed and began anew.")
     alive: bool
     transitions: list[Transition] = Field(description="The last ones, oldest first.")
@@ -190,6 +216,7 @@ class Health(BaseModel):
     )
     version: str | Absent = None
     node: str | Absent = None
+    scopes: list[Scope] | Absent = Field(default=None, description="What this key allows.")
     providers: dict[str, CircuitState] | Absent = Field(
         default=None, description="Each circuit's state by its provider's name."
     )
@@ -212,6 +239,8 @@ Body = (
     EmailMessage
     | SentMessage
     | DryRun
+    | EmailRecord
+    | Order
     | Error
     | InvalidMessage
     | Undelivered

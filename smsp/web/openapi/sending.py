@@ -24,16 +24,22 @@ Hands one message to one provider and says what became of it.
 | `sent` | 200 | a provider has taken the message | no need |
 | `rejected` | 422 | the message was read and refused | not unchanged |
 | `not_sent` | 503 | proven: no provider has taken it | yes, after `Retry-After` seconds |
-| `unknown` | 504 | a provider may or may not have taken it | only if arriving twice is harmless |
+| `unknown` | 504 | a provider may or may not have taken it | only with its `Idempotency-Key` |
 
 SMSP keeps no queue: once it has answered, it will not try again. The key, the size and the
 content type are checked before the body is read.
 """
 
+RECORD = """
+Only for the key that sent it, by the node that sent it. A call that was too slow for its caller
+goes on for a while; what it turns out to be replaces `unknown` here. Messages with an
+`Idempotency-Key` are known for a day, others for an hour at most.
+"""
+
 
 def send_email() -> JsonObject:
     """``POST /email``."""
-    own = [ref("parameters", name) for name in ("DryRun", "Deadline")]
+    own = [ref("parameters", name) for name in ("DryRun", "Deadline", "IdempotencyKey")]
     content = {"schema": ref("schemas", "EmailMessage"), "examples": named(examples.messages())}
     return {
         **about("sendEmail", "mail", "Send one message", SEND),
@@ -44,6 +50,24 @@ def send_email() -> JsonObject:
     }
 
 
+def show_email() -> JsonObject:
+    """``GET /email/{id}``."""
+    answers: JsonObject = {
+        "200": answer("What is known of it.", "EmailRecord"),
+        "404": answer(
+            "This node knows no such message of this key's.",
+            "Error",
+            examples=error("not_found", "There is no such message."),
+        ),
+    }
+    return {
+        **about("showEmail", "mail", "How a message ended", RECORD),
+        "parameters": [ref("parameters", "MessageId"), *request_keys()],
+        "security": keys(Scope.SEND),
+        "responses": to_key_holders(answers),
+    }
+
+
 def _outcomes() -> JsonObject:
     return {
         "200": answer(
@@ -51,13 +75,23 @@ def _outcomes() -> JsonObject:
             "SentMessage",
             "DryRun",
             examples=examples.sent(),
+            headers=("Idempotency-Replayed",),
+        ),
+        "409": answer(
+            "The same message with this `Idempotency-Key` is being sent at this moment.",
+            "Error",
+            examples=error("in_progress", "The message with this Idempotency-Key is being sent."),
+            headers=("Retry-After",),
         ),
         "422": answer(
-            "`rejected`: the message was refused. Or the body is JSON, but no message. "
-            "Either way it was not sent, and will not be unless it is changed.",
+            "`rejected`: the message was refused. Or the body is JSON, but no message; or its "
+            "`Idempotency-Key` was used for another one. It was not sent, and will not be unless "
+            "it is changed.",
             "Undelivered",
             "InvalidMessage",
-            examples=examples.rejected() | examples.invalid_message(),
+            "Error",
+            examples=examples.rejected() | examples.invalid_message() | examples.mismatch(),
+            headers=("Idempotency-Replayed",),
         ),
         "503": answer(
             "`not_sent`: proven, no provider has taken the message. Try again after "
@@ -72,6 +106,7 @@ def _outcomes() -> JsonObject:
             "Sending it again may deliver it twice.",
             "Undelivered",
             examples=examples.unknown(),
+            headers=("Idempotency-Replayed",),
         ),
     }
 
@@ -79,7 +114,7 @@ def _outcomes() -> JsonObject:
 def _refusals() -> JsonObject:
     return {
         "400": answer(
-            "The body is not JSON, `SMSP-Deadline` is out of range, or a key is in the URL.",
+            "The body is not JSON, a header is out of range, or a key is in the URL.",
             "Error",
             examples=examples.bad_request(),
         ),

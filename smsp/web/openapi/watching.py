@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from smsp.web.auth import Scope
+from smsp.web.feed import COMMENT_EVERY_S, COUNTERS_EVERY_S, WATCHERS_MAX
 from smsp.web.openapi.examples import error
 from smsp.web.openapi.parts import (
     JsonObject,
@@ -15,9 +16,17 @@ from smsp.web.openapi.parts import (
     to_key_holders,
 )
 
+_EVENTS = f"""
+Server-Sent Events, for `fetch()`: `EventSource` cannot send a key. Every event is the whole state,
+so a watcher who has missed some has lost nothing: `event: snapshot`, `id: <seq>`,
+`data: {{"seq", "providers": [snapshot, ...]}}`. The first comes at once, so does a change of state;
+what only counts comes every {COUNTERS_EVERY_S:g} s at most. A comment is written every
+{COMMENT_EVERY_S:g} s without news. `event: end` says that this node is stopping.
+"""
 _TOLD_MORE = (
     "Always 200 while the process lives. A key with the scope `observe` is told the version, the "
-    "node and each circuit's state as well; any other key is told what everybody is."
+    "node, what the key allows and each circuit's state as well; any other key is told what "
+    "everybody is."
 )
 
 
@@ -28,6 +37,25 @@ def list_providers() -> JsonObject:
         "parameters": request_keys(),
         "security": keys(Scope.OBSERVE),
         "responses": to_key_holders({"200": answer("Every circuit.", "Providers")}),
+    }
+
+
+def watch_providers() -> JsonObject:
+    """``GET /providers/events``."""
+    answers = _page("The stream of events.", "text/event-stream", "string") | {
+        "503": answer(
+            f"More than {WATCHERS_MAX} are watching (`busy`), or this node stops (`draining`).",
+            "Error",
+            examples=error("busy", "Too many are watching already.")
+            | error("draining", "This node is stopping."),
+            headers=("Retry-After",),
+        ),
+    }
+    return {
+        **about("watchProviders", "circuits", "Every circuit, live", _EVENTS),
+        "parameters": request_keys(),
+        "security": keys(Scope.OBSERVE),
+        "responses": to_key_holders(answers),
     }
 
 
@@ -101,6 +129,16 @@ def docs() -> JsonObject:
         "parameters": request_keys(),
         "security": [],
         "responses": to_anybody(_page("A page with Swagger UI.", "text/html", "string")),
+    }
+
+
+def dashboard() -> JsonObject:
+    """``GET /``."""
+    return {
+        **about("showDashboard", "circuits", "The dashboard, for people"),
+        "parameters": request_keys(),
+        "security": [],
+        "responses": to_anybody(_page("A page that asks for a key.", "text/html", "string")),
     }
 
 

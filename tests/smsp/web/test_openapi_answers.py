@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
+from uuid import UUID
 
+import orjson
 import pytest
 import trio
 
 from actors import Transition
 from actors.notices import Failure, ProbeRecord
+from smsp.ledger import Claim, Ledger
+from smsp.mail import Mail, fingerprint
+from smsp.message import parse
 from smsp.outcome import Blame, NotSent, Outcome, Reason, Refused, Rejected, Sent, Unknown, word
 from smsp.routing import Skipped
 from smsp.web.app import create_app
@@ -55,6 +60,24 @@ def _after(*results) -> Case:
     return Case(services={"mailroom": FakeMailroom([dispatched(*results)])})
 
 
+def parsed() -> Mail:
+    """The example message as the ledger compares it."""
+    mail = parse(orjson.dumps(MESSAGE))
+    assert isinstance(mail, Mail)
+    return mail
+
+
+def _keyed(earlier: Mail, *, over: bool) -> Case:
+    """The example message with a key under which ``earlier`` was sent, or is being sent."""
+    ledger = Ledger(10)
+    claim = Claim(UUID(int=1), "all", fingerprint(earlier), "a-key-of-mine")
+    long_from_now = 1e12  # on the run's clock, which starts anywhere: it is not forgotten yet
+    ledger.begin(claim, long_from_now)
+    if over:
+        ledger.end(claim.id, dispatched(TOOK_IT), long_from_now)
+    return Case(headers={"Idempotency-Key": "a-key-of-mine"}, services={"ledger": ledger})
+
+
 async def _breaks(send):
     raise RuntimeError("a bug")
 
@@ -74,6 +97,9 @@ CASES = {
         headers={"Content-Type": "application/json"}, body={"data": b'{"toaddress": }'}
     ),
     "invalid_deadline": lambda: Case(headers={"SMSP-Deadline": "301"}),
+    "invalid_idempotency_key": lambda: Case(headers={"Idempotency-Key": "k" * 256}),
+    "in_progress": lambda: _keyed(parsed(), over=False),
+    "idempotency_mismatch": lambda: _keyed(replace(parsed(), subject="another"), over=True),
     "key_in_url": lambda: Case("/email?api_key=a-key"),
     "unauthorised": lambda: Case(key=None),
     "forbidden": lambda: Case(key=OBSERVE_KEY),

@@ -1,0 +1,60 @@
+"""``PUT /providers/{name}/circuit``: an operator's hold on a circuit, and its end."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from quart import Blueprint, Response, request
+
+from smsp.web.auth import Scope
+from smsp.web.gate import needs
+from smsp.web.replies import error_reply, json_reply, snapshot_json
+from smsp.web.services import Services
+
+HOLD_S_MAX = 7 * 24 * 3600.0
+
+
+class Order(BaseModel):
+    """What an operator wants of a circuit."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    state: Literal["open", "closed", "auto"] = Field(
+        description="`open`: no mail and no probes. `closed`: mail whatever fails. "
+        "`auto`: the end of a hold; an open circuit probes at once."
+    )
+    for_s: Annotated[float, Field(gt=0, le=HOLD_S_MAX, allow_inf_nan=False)] | None = Field(
+        None,
+        alias="for",
+        description="Seconds after which a hold ends by itself; without it, it has no end.",
+    )
+
+
+def orders(services: Services) -> Blueprint:
+    """The route, over these services."""
+    blueprint = Blueprint("orders", __name__)
+
+    @blueprint.put("/providers/<name>/circuit")
+    @needs(services, Scope.OPERATE)
+    async def order_circuit(name: str) -> Response:
+        if name not in services.mailroom.names:
+            return error_reply(HTTPStatus.NOT_FOUND, "not_found", "There is no such provider.")
+        body = await request.get_data(cache=True, as_text=False, parse_form_data=False)
+        try:
+            order = Order.model_validate_json(body)
+        except ValidationError as error:
+            return _not_understood(error)
+        snapshot = await services.mailroom.order(name, order.state, order.for_s)
+        return json_reply(snapshot_json(snapshot, services))
+
+    return blueprint
+
+
+def _not_understood(error: ValidationError) -> Response:
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    field = ".".join(str(part) for part in first["loc"])
+    message = f"{field}: {first['msg']}" if field else first["msg"]
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    return error_reply(status, "invalid_order", message, field=field)
