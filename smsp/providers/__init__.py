@@ -10,14 +10,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from smsp.providers.brevo import Brevo
 from smsp.providers.mailgun import Mailgun
+from smsp.providers.mailjet import Mailjet
+from smsp.providers.postmark import Postmark
 from smsp.providers.protocols import Adapter
+from smsp.providers.resend import Resend
 from smsp.providers.sendgrid import SendGrid
+from smsp.providers.sparkpost import SparkPost
 
 KINDS: Mapping[str, type[Adapter]] = MappingProxyType(
     {
         "mailgun": Mailgun,
         "sendgrid": SendGrid,
+        "brevo": Brevo,
+        "mailjet": Mailjet,
+        "postmark": Postmark,
+        "resend": Resend,
+        "sparkpost": SparkPost,
     }
 )
 """The adapter of each kind, by the word that ``SMSP_PROVIDERS`` and ``_KIND`` use for it."""
+
+UNNAMED = ("mailgun", "sendgrid")
+"""The kinds that are used for their credentials alone, in this order, when an operator names no
+providers: those of the first SMSP. Any other must be named."""

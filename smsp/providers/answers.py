@@ -149,6 +149,16 @@ def text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
+def coded(error: object, code: str, explanation: str) -> str:
+    """An error with a code and an explanation under these names, as ``code: explanation``.
+
+    The code may be a word or a number; what is missing is left out.
+    """
+    known = member(error, code)
+    number = str(known) if isinstance(known, int) else text(known)
+    return ": ".join(filter(None, (number, text(member(error, explanation)))))
+
+
 def body_text(reply: HttpReply) -> str:
     """The body read as UTF-8, whatever it is."""
     return reply.body.decode("utf-8", "replace")

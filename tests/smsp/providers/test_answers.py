@@ -171,3 +171,19 @@ def test_looking_into_json_never_fails():
 def test_an_id_is_printable_and_not_too_long(value, word):
     """A provider's id is passed on whole or not at all."""
     assert answers.identifier(value) == word
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        ({"code": 300, "message": "Invalid"}, "300: Invalid"),
+        ({"code": "no_credits", "message": "None left"}, "no_credits: None left"),
+        ({"code": 300}, "300"),
+        ({"message": "Invalid"}, "Invalid"),
+        ({"code": ["x"], "message": None}, ""),
+        ("no object", ""),
+    ],
+)
+def test_a_code_and_an_explanation_become_one_line_of_words(error, words):
+    """Whichever is missing, or is neither a word nor a number, is left out."""
+    assert answers.coded(error, "code", "message") == words

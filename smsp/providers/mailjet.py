@@ -1,0 +1,185 @@
+"""PURE. Mailjet, Send API version 3.1.
+
+Sending  https://dev.mailjet.com/email/guides/send-api-v31/
+Errors   https://dev.mailjet.com/email/guides/send-api-v31/#send-api-errors
+Sandbox  https://dev.mailjet.com/email/guides/send-api-v31/#sandbox-mode
+
+Owns how a message is said to Mailjet and what its answers mean. Must not know HTTP clients.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from dataclasses import replace
+from typing import ClassVar
+
+import orjson
+from pydantic.dataclasses import dataclass
+
+from smsp.mail import Attachment, Mailbox, Send
+from smsp.outcome import Blame, NotSent, Outcome, Reason, Rejected, Sent
+from smsp.providers import answers
+from smsp.providers.answers import Answer
+from smsp.providers.credentials import ADAPTER_CONFIG, ApiKey
+from smsp.providers.headers import encoded
+from smsp.providers.payload import base64, bodies, filled
+from smsp.providers.poll import poll
+from smsp.providers.protocols import Capabilities, Facts, HttpCall, HttpReply, ProbeCall
+
+_SENDER_NOT_ALLOWED = NotSent(Reason.SENDER_NOT_ALLOWED, Blame.NOBODY)
+
+# {"ErrorCode": "…", "ErrorMessage": "…", "StatusCode": 400} for the call as a whole, or that and
+# "ErrorRelatedTo" in Messages[0].Errors; matched here as "code related: message; …". A 429 is
+# plain HTML, "Rate limit exceeded". What is missing here is judged by its status alone.
+_ANSWERS = (
+    # The sender: without permission for it, not validated, not authorised
+    *(Answer(status, r"(^|; )send-000[678]\b", _SENDER_NOT_ALLOWED) for status in (400, 403)),
+    # "when the email address format is invalid"
+    Answer(400, r"(^|; )mj-0013 From\b", _SENDER_NOT_ALLOWED),
+    Answer(400, r"(^|; )mj-0013\b(?! ReplyTo)", Rejected(Reason.BAD_RECIPIENT)),
+    # "when the total number of recipients is over the limit"
+    Answer(400, r"(^|; )send-0015\b", Rejected(Reason.BAD_RECIPIENT)),
+    # "when an array property contains more than the maximum allowed number of elements"
+    Answer(400, r"(^|; )mj-000[78] (To|Cc|Bcc)\b", Rejected(Reason.BAD_RECIPIENT)),
+    # "when the payload size is over the limit"
+    Answer(400, r"(^|; )mj-0011\b", Rejected(Reason.TOO_LARGE)),
+    # No content at all, a header that has a property of its own, too long, too many, empty
+    Answer(
+        400,
+        r"(^|; )(send-0003|send-0011|mj-0006|mj-0008|mj-0012|mj-0013)\b",
+        Rejected(Reason.BAD_CONTENT),
+    ),
+    # "when API key is suspended"; a wrong one is mj-0015
+    Answer(401, r"(^|; )mj-0001\b", NotSent(Reason.SUSPENDED, Blame.ACCOUNT)),
+)
+
+
+@dataclass(frozen=True, config=ADAPTER_CONFIG)
+class Mailjet:
+    """One API key of an account at Mailjet, and its secret.
+
+    A Message-ID of ours is refused (send-0011; symfony/symfony issue 44000): our id travels as
+    ``CustomID``, by which messages can be found, and in the payload of events.
+    """
+
+    api_key: ApiKey
+    secret_key: ApiKey
+
+    facts: ClassVar[Facts] = Facts(
+        title="Mailjet",
+        regions=("global",),
+        probe="a message in sandbox mode",
+        probe_cost="none",
+    )
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        recipients_max=50,
+        reply_to_max=1,
+        bytes_max=15_000_000,
+        subject_max=255,
+        headers_max=50,
+        attachments_max=50,
+        tags_max=1,
+    )
+    control_headers: ClassVar[tuple[str, ...]] = ("X-MJ-*", "X-Mailjet-*")
+
+    def encode(self, send: Send) -> HttpCall:
+        """One message a call: with several, a 4xx would not say that none was taken."""
+        return self._post({"Messages": [_message(send)]})
+
+    def decode(self, reply: HttpReply) -> Outcome:
+        """200 with ``{"Messages": [{"Status": "success", "To": [{"MessageID": 1, …}, …]}]}``.
+
+        A message that has errors instead is judged by their status, whatever that of the call.
+        """
+        message = _first(answers.member(answers.json_of(reply), "Messages"))
+        if reply.status != 200 or not reply.complete:
+            return self._refusal(reply)
+        if answers.member(message, "Status") == "success":
+            number = answers.member(_first(answers.member(message, "To")), "MessageID")
+            return Sent(str(number) if isinstance(number, int) else None)
+        status = answers.member(_first(answers.member(message, "Errors")), "StatusCode")
+        if isinstance(status, int) and 400 <= status < 500:
+            return self._refusal(replace(reply, status=status))
+        return self._refusal(reply)
+
+    def probe(self, address: Mailbox) -> tuple[ProbeCall, ...]:
+        """Send the poll in sandbox mode: it is validated, sender included, and then dropped."""
+        call = self._post({"Messages": [_message(poll(address))], "SandboxMode": True})
+        return (ProbeCall(call, self.decode, sends=True),)
+
+    def _refusal(self, reply: HttpReply) -> answers.Refusal:
+        secrets = (self.api_key.get_secret_value(), self.secret_key.get_secret_value())
+        return answers.judge(
+            reply, _ANSWERS, words=_words(reply), secrets=(*secrets, self._basic())
+        )
+
+    def _post(self, payload: dict[str, object]) -> HttpCall:
+        headers = (
+            ("Authorization", f"Basic {self._basic()}"),
+            ("Accept", "application/json"),
+            ("Content-Type", "application/json"),
+        )
+        return HttpCall("POST", "https://api.mailjet.com/v3.1/send", headers, orjson.dumps(payload))
+
+    def _basic(self) -> str:
+        credentials = f"{self.api_key.get_secret_value()}:{self.secret_key.get_secret_value()}"
+        return b64encode(credentials.encode()).decode()
+
+
+def _message(send: Send) -> dict[str, object]:
+    mail = send.mail
+    attached = [attachment for attachment in mail.attachments if not attachment.inline]
+    inline = [attachment for attachment in mail.attachments if attachment.inline]
+    message = {
+        "From": _mailbox(mail.sender),
+        "To": [_mailbox(mailbox) for mailbox in mail.to],
+        "Cc": [_mailbox(mailbox) for mailbox in mail.cc],
+        "Bcc": [_mailbox(mailbox) for mailbox in mail.bcc],
+        "ReplyTo": next((_mailbox(mailbox) for mailbox in mail.reply_to), {}),
+        "Subject": mail.subject,
+        **bodies(mail, "TextPart", "HTMLPart"),
+        "Headers": {name: encoded(value) for name, value in mail.headers.items()},
+        # One, and a mail is worth more than its labels: the others are left out.
+        "CustomCampaign": next(iter(mail.tags), ""),
+        "CustomID": str(send.id),
+        # Ours last: a caller's entry of that name must not hide which message this is.
+        "EventPayload": orjson.dumps({**mail.metadata, "smsp-id": str(send.id)}).decode(),
+        "Attachments": [_attachment(attachment) for attachment in attached],
+        "InlinedAttachments": [_attachment(attachment) for attachment in inline],
+    }
+    return filled(message)
+
+
+def _mailbox(mailbox: Mailbox) -> dict[str, str]:
+    name = {"Name": mailbox.name} if mailbox.name else {}
+    return {"Email": mailbox.address} | name
+
+
+def _attachment(attachment: Attachment) -> dict[str, str]:
+    """Name and type may not be empty."""
+    fields = {
+        "ContentType": attachment.content_type or "application/octet-stream",
+        "Filename": attachment.filename or "attachment",
+        "Base64Content": base64(attachment),
+    }
+    content_id = attachment.content_id
+    return fields if content_id is None else fields | {"ContentID": content_id}
+
+
+def _first(value: object) -> object:
+    return value[0] if isinstance(value, list) and value else None
+
+
+def _words(reply: HttpReply) -> str:
+    body = answers.json_of(reply)
+    errors = answers.member(_first(answers.member(body, "Messages")), "Errors")
+    said = map(_error_words, errors if isinstance(errors, list) else [body])
+    return "; ".join(filter(None, said)) or answers.body_text(reply)
+
+
+def _error_words(error: object) -> str:
+    names = ("ErrorCode", "ErrorMessage")
+    code, message = (answers.text(answers.member(error, name)) for name in names)
+    related = answers.member(error, "ErrorRelatedTo")
+    fields = map(answers.text, related) if isinstance(related, list) else ()
+    return ": ".join(filter(None, (" ".join((code, *fields)).strip(), message)))
