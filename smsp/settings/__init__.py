@@ -7,13 +7,13 @@ mistake is found before anything is started, and no message holds a variable's v
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from pydantic import SecretStr, TypeAdapter
 
-from smsp.providers import KINDS
+from smsp.providers import KINDS, UNNAMED
 from smsp.settings.environment import Mistake, ReadFile, Reading, read_file
 from smsp.settings.kinds import Kinds
 from smsp.settings.model import MOCK_MODE, OWN, Settings, variable_of
@@ -54,11 +54,13 @@ def load(
     *,
     overrides: Mapping[str, str] = MappingProxyType({}),
     kinds: Kinds = KINDS,
+    unnamed: Collection[str] = UNNAMED,
     read_file: ReadFile = read_file,
 ) -> Settings:
     """The settings in ``environ``, by default the process's own environment.
 
-    ``overrides`` are variables that were given on the command line instead. Raises
+    ``overrides`` are variables that were given on the command line instead. ``unnamed`` are those
+    of ``kinds`` that are used for their credentials alone, when no provider is named. Raises
     :class:`SettingsError` with all mistakes at once.
     """
     given = os.environ if environ is None else environ
@@ -73,6 +75,7 @@ def load(
         # With a mistake in SMSP's own variables, the providers are still judged: by the defaults.
         inherited=_inherited(settings or Settings.model_construct()),
         own_variables=reading.known,
+        unnamed=unnamed,
     )
     reading.refuse_unknown()
     _warn_of_a_short_key(reading, settings)

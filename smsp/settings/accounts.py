@@ -7,7 +7,7 @@ settings of any kind mean: it is told their names only.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -52,15 +52,18 @@ def owner_of(variable: str, names: Iterable[str]) -> str | None:
 
 
 def read_accounts(
-    reading: Reading, settings: SettingsByKind, own_variables: Iterable[str]
+    reading: Reading,
+    settings: SettingsByKind,
+    own_variables: Iterable[str],
+    unnamed: Collection[str],
 ) -> tuple[Account, ...]:
-    """The accounts in their order: those named, else each kind that has a variable set.
+    """The accounts in their order: those named, else each of ``unnamed`` that has a variable set.
 
     ``own_variables`` are SMSP's own, which no provider's name may capture.
     """
     text = reading.take(PROVIDERS)
     if text is None:
-        names = tuple(kind for kind in settings if _is_begun(reading, kind, settings))
+        names = tuple(kind for kind in unnamed if _is_begun(reading, kind, settings))
     else:
         names = tuple(part.strip() for part in text.split(","))
     faults = tuple(_faults(names, frozenset(own_variables)))

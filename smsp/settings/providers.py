@@ -7,7 +7,7 @@ Must not know any kind by name.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import Annotated, Literal
 
@@ -170,20 +170,22 @@ def read_providers(
     mock: bool,
     inherited: Mapping[str, object],
     own_variables: Iterable[str],
+    unnamed: Collection[str],
 ) -> tuple[ProviderSettings, ...]:
     """The providers in their order; in mock mode the mock alone, whatever else is set.
 
     ``inherited`` holds the values for all providers, by the names of :class:`ProviderSettings`'
-    variables. ``own_variables`` are those of SMSP itself.
+    variables. ``own_variables`` are those of SMSP itself. ``unnamed`` are the kinds that need no
+    name: their credentials are enough.
     """
     settings = {
         kind: (*(own.setting for own in own_settings(adapter)), *SHARED)
         for kind, adapter in kinds.items()
     }
-    named = read_accounts(reading, settings, own_variables)
+    named = read_accounts(reading, settings, own_variables, unnamed)
     used = (Account(MOCK, MOCK),) if mock else named
     if not used and not reading.is_set(PROVIDERS):
-        reading.refuse(PROVIDERS, f"is required, or the credentials of a kind: {', '.join(kinds)}")
+        reading.refuse(PROVIDERS, f"is required, or the credentials of {' or '.join(unnamed)}")
     names = tuple(account.name for account in used)
     _set_aside(reading, settings, named, names)
     built = (_provider(reading, account, kinds, names, inherited) for account in used)

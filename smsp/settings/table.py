@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from smsp.providers import KINDS
+from smsp.providers import KINDS, UNNAMED
 from smsp.settings.accounts import KIND, OLDER, PROVIDERS, prefix_of
 from smsp.settings.environment import PREFIX
 from smsp.settings.kinds import Kinds, own_settings
@@ -49,7 +49,7 @@ def variables(kinds: Kinds = KINDS) -> tuple[Variable, ...]:
         *(_variable(name, field) for name, field in OWN.items()),
         Variable(
             PROVIDERS,
-            "(those whose credentials are set)",
+            f"({', then '.join(UNNAMED)}: those whose credentials are set)",
             "",
             "names of the providers, in order; each is a kind, or has a `_KIND`. In variables a "
             "name is in capitals, with `_` for `-`",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Annotated, ClassVar, Literal
 
@@ -85,16 +85,20 @@ PIGEONS: Mapping[str, type[Adapter]] = MappingProxyType({"pigeon": Pigeon, "owl"
 
 
 def mistakes_in(
-    environ: Mapping[str, str], kinds: Mapping[str, type[Adapter]] = PIGEONS
+    environ: Mapping[str, str],
+    kinds: Mapping[str, type[Adapter]] = PIGEONS,
+    unnamed: Sequence[str] = (),
 ) -> dict[str, str]:
     """The message of each variable that is wrong; none if nothing is."""
     try:
-        load(environ, kinds=kinds)
+        load(environ, kinds=kinds, unnamed=unnamed or tuple(kinds))
     except SettingsError as error:
         return {mistake.variable: mistake.message for mistake in error.mistakes}
     return {}
 
 
-def loaded(base: Mapping[str, str] = MOCK, /, **more: str) -> Settings:
+def loaded(
+    base: Mapping[str, str] = MOCK, /, *, unnamed: Sequence[str] = (), **more: str
+) -> Settings:
     """The settings in ``base`` and ``more``, where pigeons and owls are the kinds."""
-    return load({**base, **more}, kinds=PIGEONS)
+    return load({**base, **more}, kinds=PIGEONS, unnamed=unnamed or tuple(PIGEONS))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from smsp.providers import KINDS
+from smsp.providers import KINDS, UNNAMED
 from smsp.settings import load
 from tests.kit.environments import MAILGUN, PIGEON, loaded, mistakes_in
 
@@ -36,6 +36,29 @@ def test_without_names_the_kinds_with_credentials_are_used():
     assert names(loaded(PIGEON)) == ["pigeon"]
 
 
+def test_a_kind_that_needs_a_name_is_not_used_for_its_credentials():
+    """Who tries another provider out must say so: it takes no mail by itself."""
+    settings = loaded({**PIGEON, **OWL}, unnamed=("owl",))
+
+    assert names(settings) == ["owl"]
+    unused = "not used, as their provider is not: SMSP_PIGEON_TOKEN, SMSP_PIGEON_LOFT_NAME"
+    assert settings.warnings == (unused,)
+
+
+def test_only_the_kinds_of_the_first_smsp_need_no_name():
+    """Credentials of any other are not enough."""
+    environ = {"SMSP_RESEND_API_KEY": "resend-secret"}
+    settings = load({**MAILGUN, **environ})
+    base = {name: text for name, text in MAILGUN.items() if "MG" not in name}
+
+    assert names(settings) == ["mailgun"]
+    assert settings.warnings == ("not used, as their provider is not: SMSP_RESEND_API_KEY",)
+    message = "is required, or the credentials of mailgun or sendgrid"
+    assert mistakes_in({**base, **environ}, KINDS, UNNAMED) == {"SMSP_PROVIDERS": message}
+    named = load({**base, **environ, "SMSP_PROVIDERS": "resend"})
+    assert names(named) == ["resend"]
+
+
 def test_the_first_smsp_s_variables_are_read():
     """Its users change nothing."""
     settings = load({**MAILGUN, "SMSP_SG_API_KEY": "sendgrid-secret"})
@@ -54,7 +77,7 @@ def test_no_provider_at_all_is_a_mistake():
     """SMSP without a provider can send nothing."""
     environ = {name: text for name, text in PIGEON.items() if "PIGEON" not in name}
 
-    message = "is required, or the credentials of a kind: pigeon, owl"
+    message = "is required, or the credentials of pigeon or owl"
     assert mistakes_in(environ) == {"SMSP_PROVIDERS": message}
 
 

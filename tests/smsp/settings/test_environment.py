@@ -21,7 +21,7 @@ def from_files(environ, files):
             raise FileNotFoundError(2, "No such file or directory", path)
         return files[path]
 
-    return load(environ, kinds=PIGEONS, read_file=read)
+    return load(environ, kinds=PIGEONS, unnamed=PIGEONS, read_file=read)
 
 
 def mistakes_from_files(environ, files):

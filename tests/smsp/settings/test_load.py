@@ -214,6 +214,7 @@ def test_all_mistakes_are_told_at_once():
                 "SMSP_PIGEON_MAX_IN_FLIGHT": "0",
             },
             kinds=PIGEONS,
+            unnamed=PIGEONS,
         )
 
     assert str(caught.value).splitlines() == [

@@ -34,6 +34,7 @@ def test_any_environment_gives_settings_or_mistakes(environ, complete, in_file):
         found = load(
             {**(PIGEON if complete else {}), **environ},
             kinds=PIGEONS,
+            unnamed=PIGEONS,
             read_file=lambda path: in_file,
         )
     except SettingsError as error:
@@ -48,7 +49,7 @@ def test_no_secret_is_ever_shown(environ, ending):
     environ |= {name: f"{SECRET}-{number}{ending}" for number, name in enumerate(SECRET_VARIABLES)}
     shown: Settings | SettingsError
     try:
-        shown = load(environ, kinds=PIGEONS)
+        shown = load(environ, kinds=PIGEONS, unnamed=PIGEONS)
     except SettingsError as error:
         shown = error
 
