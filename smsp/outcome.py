@@ -142,7 +142,15 @@ Outcome = Sent | Rejected | NotSent | Unknown
 Result = Outcome | Refused
 OutcomeWord = Literal["sent", "rejected", "not_sent", "unknown"]
 
-_WEIGHS_NOTHING = frozenset({Reason.REFUSED_4XX, Reason.SENDER_NOT_ALLOWED})
+_WEIGHS_NOTHING = frozenset(
+    {
+        Reason.REFUSED_4XX,
+        Reason.SENDER_NOT_ALLOWED,
+        # What only an SMTP server itself can tell, once it is asked.
+        Reason.NEEDS_SMTPUTF8,
+        Reason.TOO_MANY_RECIPIENTS,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +187,7 @@ def combine(attempts: Sequence[Attempt], *, all_tried: bool = True) -> OutcomeWo
 
     The first that holds: any sent; any unknown; any rejected, or every eligible circuit
     made an attempt and none of them understood the message well enough to take it
-    (``refused_4xx``, ``sender_not_allowed``); else not sent.
+    (``refused_4xx``, ``sender_not_allowed``) or could carry it; else not sent.
     ``all_tried`` is false when an eligible circuit was left out.
     """
     words = {word(attempt.result) for attempt in attempts}

@@ -2,12 +2,15 @@
 
 An *adapter* turns a message into an HTTP call and an HTTP reply into an outcome. It is a
 frozen value whose fields are its settings, and it never awaits. A *provider* is what a circuit
-calls: an adapter bound to a network client, or the in-process mock.
+calls: an adapter bound to a network client, or the in-process mock. A *connector* is a kind of
+provider that speaks no HTTP, and so brings its provider itself.
 """
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, Protocol, runtime_checkable
 from uuid import UUID
@@ -133,6 +136,37 @@ class IdempotentAdapter(Adapter, Protocol):
 
     def keyed(self, call: HttpCall, key: UUID) -> HttpCall:
         """The same call, carrying the key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """``setting`` is why all that is said to ``host`` is said without encryption."""
+
+    setting: str
+    host: str
+
+
+@runtime_checkable
+class Connector(Protocol):
+    """A kind of provider that is not reached by HTTP. A frozen value like an adapter, but whole."""
+
+    facts: ClassVar[Facts]
+    capabilities: ClassVar[Capabilities]
+    control_headers: ClassVar[tuple[str, ...]]
+    call_timeout_s: ClassVar[float]
+    """The default of ``SMSP_<NAME>_TIMEOUT``: on another wire another patience is right."""
+
+    def exposure(self) -> Exposure | None:
+        """What would be seen on the way, if anything."""
+
+    def provider(
+        self, *, poll_address: Mailbox, timeout_s: float, max_in_flight: int, tls: ssl.SSLContext
+    ) -> AbstractAsyncContextManager[Provider]:
+        """The provider, with whatever it holds open; closed at the end."""
+
+
+Kind = Adapter | Connector
+"""What can be registered. Its fields are its settings."""
 
 
 class Provider(Protocol):

@@ -1,7 +1,7 @@
 """What each provider was told.
 
-Owns the settings that every provider has. A kind's own settings are the fields of its adapter, a
-frozen pydantic dataclass: they are read off the type, so a new adapter changes nothing here.
+Owns the settings that every provider has. A kind's own are read off its type
+(:mod:`smsp.settings.kinds`), so a new kind changes nothing here.
 Must not know any kind by name.
 """
 
@@ -23,7 +23,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 
 from actors.trip import TripRule
-from smsp.providers.protocols import Adapter
+from smsp.providers.protocols import Kind
 from smsp.settings.accounts import (
     OLDER,
     PROVIDERS,
@@ -35,7 +35,7 @@ from smsp.settings.accounts import (
     variables_of,
 )
 from smsp.settings.environment import Reading
-from smsp.settings.kinds import Kinds, own_settings
+from smsp.settings.kinds import Kinds, misfits, own_settings, own_timeout_s
 from smsp.settings.not_yet import NOT_YET_OF_A_PROVIDER, refuse_not_yet
 from smsp.settings.trip import parse_trip
 from smsp.settings.values import (
@@ -70,8 +70,8 @@ class ProviderSettings(BaseModel):
 
     name: str
     kind: str
-    own: SkipValidation[Adapter | None]
-    """The adapter, which is its kind's own settings; ``None`` for the mock."""
+    own: SkipValidation[Kind | None]
+    """The adapter or connector, which is its kind's own settings; ``None`` for the mock."""
 
     poll_interval_max_s: float
     """The longest wait before a probe; the same for every provider."""
@@ -221,23 +221,33 @@ def _provider(
     refuse_not_yet(reading, prefix, NOT_YET_OF_A_PROVIDER)
     shared = {setting: _take(reading, prefix + setting, account.name, names) for setting in SHARED}
     about: dict[str, object] = {"name": account.name, "kind": account.kind, "own": None}
+    defaults = dict(inherited)
     if account.kind in kinds:
-        about["own"] = _own(reading, account, kinds[account.kind], names)
+        kind = kinds[account.kind]
+        about["own"] = _own(reading, account, kind, names)
+        timeout_s = own_timeout_s(kind)
+        if timeout_s is not None and not reading.is_set(INHERITED["TIMEOUT"]):
+            defaults["TIMEOUT"] = timeout_s
     given = {setting: text for setting, text in shared.items() if text is not None}
     target = TypeAdapter(ProviderSettings)
-    return reading.build(target, {**inherited, **given, **about}, lambda name: prefix + name)
+    built = reading.build(target, {**defaults, **given, **about}, lambda name: prefix + name)
+    if built is not None:
+        told = misfits(built.own, base_url=built.base_url, allow_plaintext=built.allow_plaintext)
+        for setting, message in told:
+            reading.refuse(prefix + setting, message)
+    return built
 
 
 def _own(
-    reading: Reading, account: Account, adapter: type[Adapter], names: tuple[str, ...]
-) -> Adapter | None:
+    reading: Reading, account: Account, kind: type[Kind], names: tuple[str, ...]
+) -> Kind | None:
     prefix = prefix_of(account.name)
     given: dict[str, str] = {}
-    for own in own_settings(adapter):
+    for own in own_settings(kind):
         text = _take(reading, prefix + own.setting, account.name, names)
         if text is not None:
             given[own.setting.lower()] = text
-    return reading.build(TypeAdapter(adapter), given, lambda name: prefix + name.upper())
+    return reading.build(TypeAdapter(kind), given, lambda name: prefix + name.upper())
 
 
 def _take(reading: Reading, variable: str, name: str, names: tuple[str, ...]) -> str | None:

@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 from smsp.providers import KINDS, UNNAMED
 from smsp.settings.accounts import KIND, OLDER, PROVIDERS, prefix_of
 from smsp.settings.environment import PREFIX
-from smsp.settings.kinds import Kinds, own_settings
+from smsp.settings.kinds import Kinds, own_settings, own_timeout_s
 from smsp.settings.model import OWN, Settings
 from smsp.settings.not_yet import NOT_YET_OF_A_PROVIDER
 from smsp.settings.providers import INHERITED, SHARED, ProviderSettings
@@ -91,8 +91,12 @@ def _of_kind(kind: str, kinds: Kinds) -> Iterator[Variable]:
     for own in own_settings(kinds[kind]):
         name = prefix_of(kind) + own.setting
         older = f"; also `{OLDER[name]}`" if name in OLDER else ""
-        default = REQUIRED if own.default is None else own.default
+        default = REQUIRED if own.default is None else own.default or NOT_SET
         yield Variable(name, default, "", f"{own.meaning}{older}")
+    timeout_s = own_timeout_s(kinds[kind])
+    if timeout_s is not None:
+        meaning = f"the same, if neither this nor `{INHERITED['TIMEOUT']}` is set"
+        yield Variable(f"{prefix_of(kind)}TIMEOUT", spelled(timeout_s), "s", meaning)
 
 
 def _row(variable: Variable) -> str:

@@ -124,7 +124,7 @@ def parse_base_url(text: str) -> str:
 def is_plaintext_abroad(base_url: str) -> bool:
     """Whether what is sent to ``base_url`` leaves this machine unencrypted."""
     found = _origin(base_url)
-    return found is not None and found["scheme"] == "http" and not _is_loopback(found["host"])
+    return found is not None and found["scheme"] == "http" and not is_loopback(found["host"])
 
 
 def spelled(value: object) -> str:
@@ -152,7 +152,8 @@ def _origin(text: str) -> re.Match[str] | None:
     return None if bracketed and _ip(found["host"][1:-1]) is None else found
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether what is sent to ``host`` stays on this machine."""
     address = _ip(host.strip("[]"))
     return host.lower() == "localhost" if address is None else address.is_loopback
 

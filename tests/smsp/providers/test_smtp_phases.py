@@ -1,0 +1,209 @@
+"""What answers and failures prove in each phase of an SMTP dialogue."""
+
+from __future__ import annotations
+
+import ssl
+from itertools import product
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smsp.outcome import Blame, NotSent, Reason, Rejected, Sent, Unknown
+from smsp.providers.smtp_phases import (
+    FAILURES,
+    Failure,
+    NotSmtp,
+    Phase,
+    Reply,
+    failed,
+    goes_on,
+    refusal,
+    verdict,
+)
+
+EVERY_CODE = range(200, 600)
+BEFORE_THE_DOT = [phase for phase in Phase if phase is not Phase.WRITTEN]
+ANSWERED = [phase for phase in Phase if phase not in (Phase.CONNECTING, Phase.WRITING)]
+
+
+def test_every_failure_in_every_phase_has_its_row():
+    """The table of failures is complete, and has nothing beside."""
+    assert set(FAILURES) == set(product(Phase, Failure))
+
+
+def test_nothing_is_sent_before_the_dot():
+    """Until the line with the dot is handed over, every failure is ``not_sent``."""
+    for phase, failure in product(BEFORE_THE_DOT, Failure):
+        assert isinstance(FAILURES[phase, failure], NotSent)
+
+
+def test_after_the_dot_nobody_knows():
+    """From then on every failure is ``unknown``, and the server's fault."""
+    for failure in Failure:
+        outcome = FAILURES[Phase.WRITTEN, failure]
+        assert isinstance(outcome, Unknown)
+        assert outcome.blame is Blame.PROVIDER
+
+
+@pytest.mark.parametrize(
+    ("error", "failure"),
+    [
+        (TimeoutError(), Failure.TIMED_OUT),
+        (ConnectionResetError(), Failure.BROKEN),
+        (BrokenPipeError(), Failure.BROKEN),
+        (ssl.SSLCertVerificationError(), Failure.BROKEN),
+        (NotSmtp(), Failure.NONSENSE),
+    ],
+)
+def test_an_exception_only_names_the_failure(error, failure):
+    """The phase decides what it proves."""
+    for phase in Phase:
+        assert failed(phase, error) == FAILURES[phase, failure]
+
+
+@pytest.mark.parametrize(
+    ("phase", "codes"),
+    [
+        (Phase.GREETING, {220}),
+        (Phase.SECURING, {220}),
+        (Phase.HELLO, {250}),
+        (Phase.AUTH, {235}),
+        (Phase.SENDER, {250}),
+        (Phase.RECIPIENT, {250, 251}),
+        (Phase.DATA, {354}),
+        (Phase.WRITTEN, {250}),
+    ],
+)
+def test_a_dialogue_goes_on_by_the_expected_answer_alone(phase, codes):
+    """Any other code ends it, a related one included."""
+    assert {code for code in EVERY_CODE if goes_on(phase, Reply(code))} == codes
+
+
+@given(st.sampled_from(ANSWERED), st.sampled_from(EVERY_CODE), st.text(max_size=60))
+def test_no_refusal_is_ever_sent(phase, code, text):
+    """Whatever a server says beside what is expected, it has taken nothing by it."""
+    assert not isinstance(refusal(phase, Reply(code, text)), Sent)
+
+
+@given(st.sampled_from(EVERY_CODE), st.text(max_size=60))
+def test_only_250_is_sent(code, text):
+    """After the dot 4yz and 5yz exclude acceptance; what is neither leaves it open."""
+    outcome = verdict(Reply(code, text))
+    assert isinstance(outcome, Sent) == (code == 250)
+    assert isinstance(outcome, Unknown) == (code < 400 and code != 250)
+
+
+@given(st.sampled_from(BEFORE_THE_DOT), st.sampled_from(EVERY_CODE), st.text(max_size=60))
+def test_before_the_dot_every_answer_leaves_certainty(phase, code, text):
+    """It is ``not_sent`` or ``rejected``, never ``unknown``."""
+    assert not isinstance(refusal(phase, Reply(code, text)), Unknown)
+
+
+@pytest.mark.parametrize(
+    ("phase", "reply", "outcome"),
+    [
+        # the server, or our account with it
+        (Phase.GREETING, "421 4.3.2 Service not available", ("unavailable", Blame.PROVIDER)),
+        (Phase.GREETING, "554 No SMTP service here", ("forbidden", Blame.PROVIDER)),
+        (Phase.SECURING, "454 TLS not available", ("tls_failed", Blame.PROVIDER)),
+        (Phase.HELLO, "502 Command not implemented", ("forbidden", Blame.PROVIDER)),
+        (Phase.AUTH, "535 5.7.8 Credentials invalid", ("unauthorised", Blame.ACCOUNT)),
+        (Phase.AUTH, "530 5.7.0 Must issue STARTTLS", ("unauthorised", Blame.ACCOUNT)),
+        (Phase.AUTH, "432 4.7.12 Transition needed", ("unauthorised", Blame.ACCOUNT)),
+        (Phase.AUTH, "454 4.7.0 Temporary failure", ("unavailable", Blame.PROVIDER)),
+        (Phase.SENDER, "530 Authentication required", ("unauthorised", Blame.ACCOUNT)),
+        (Phase.SENDER, "451 Local error", ("unavailable", Blame.PROVIDER)),
+        (Phase.DATA, "451 Local error", ("unavailable", Blame.PROVIDER)),
+        (Phase.WRITTEN, "451 Local error", ("unavailable", Blame.PROVIDER)),
+        (Phase.WRITTEN, "452 Insufficient storage", ("unavailable", Blame.PROVIDER)),
+        # a pause
+        (
+            Phase.SENDER,
+            "454 Throttling failure: Maximum sending rate exceeded",
+            ("throttled", Blame.THROTTLE),
+        ),
+        (Phase.GREETING, "421 4.7.0 Too many connections", ("throttled", Blame.THROTTLE)),
+        # our sender there
+        (Phase.SENDER, "550 5.7.1 Not your address", ("sender_not_allowed", Blame.NOBODY)),
+        (Phase.SENDER, "553 5.7.1 Not owned by user", ("sender_not_allowed", Blame.NOBODY)),
+        (Phase.SENDER, "450 4.1.8 Domain not found", ("unavailable", Blame.NOBODY)),
+        (Phase.RECIPIENT, "554 5.7.1 Relay access denied", ("sender_not_allowed", Blame.NOBODY)),
+        (
+            Phase.WRITTEN,
+            "554 Message rejected: Email address is not verified.",
+            ("sender_not_allowed", Blame.NOBODY),
+        ),
+        (
+            Phase.WRITTEN,
+            "554 Message rejected: Sending suspended for this account.",
+            ("suspended", Blame.ACCOUNT),
+        ),
+        (Phase.WRITTEN, "554 Access denied: User is not …", ("forbidden", Blame.PROVIDER)),
+        # this message, for now or here
+        (Phase.RECIPIENT, "450 4.2.0 Greylisted", ("unavailable", Blame.NOBODY)),
+        (Phase.RECIPIENT, "452 4.5.3 Too many recipients", ("too_many_recipients", Blame.NOBODY)),
+        (Phase.RECIPIENT, "552 Too many recipients", ("too_many_recipients", Blame.NOBODY)),
+        (Phase.WRITTEN, "451 4.7.1 Greylisted", ("unavailable", Blame.NOBODY)),
+        # what is refused for good and not understood: another provider may
+        (Phase.SENDER, "501 Syntax", ("refused_4xx", Blame.NOBODY)),
+        (Phase.DATA, "503 Bad sequence", ("refused_4xx", Blame.NOBODY)),
+        (Phase.WRITTEN, "550 5.7.1 Not here", ("refused_4xx", Blame.NOBODY)),
+        # no answer to what was asked
+        (Phase.DATA, "250 Ok", ("bad_answer", Blame.PROVIDER)),
+        (Phase.SENDER, "354 Go on", ("bad_answer", Blame.PROVIDER)),
+    ],
+)
+def test_what_is_not_sent_and_why(phase, reply, outcome):
+    """Only the server's own faults count against it."""
+    found = refusal(phase, read(reply))
+    assert isinstance(found, NotSent)
+    assert (found.reason, found.blame) == outcome
+
+
+@pytest.mark.parametrize(
+    ("phase", "reply", "reason"),
+    [
+        (Phase.SENDER, "552 5.3.4 Message too big", Reason.TOO_LARGE),
+        (Phase.RECIPIENT, "550 5.1.1 No such user", Reason.BAD_RECIPIENT),
+        (Phase.RECIPIENT, "554 5.7.1 Blocked", Reason.BAD_RECIPIENT),
+        (Phase.RECIPIENT, "552 5.2.2 Mailbox full", Reason.BAD_RECIPIENT),
+        (Phase.WRITTEN, "552 5.3.4 Message too big", Reason.TOO_LARGE),
+        (Phase.WRITTEN, "554 5.6.0 Content refused", Reason.MESSAGE_REFUSED),
+    ],
+)
+def test_what_is_rejected_and_why(phase, reply, reason):
+    """The server has judged the message itself; the caller is told in its words."""
+    assert refusal(phase, read(reply)) == Rejected(reason, reply)
+
+
+def test_a_refusal_says_whom_it_is_about():
+    """A refused recipient is named to the caller."""
+    outcome = refusal(Phase.RECIPIENT, read("550 No such user"), about="bob@example.org")
+    assert outcome == Rejected(Reason.BAD_RECIPIENT, "bob@example.org: 550 No such user")
+
+
+def test_no_secret_comes_back_in_a_servers_words():
+    """A server that repeats what it was told is not repeated."""
+    outcome = refusal(Phase.AUTH, read("535 hunter2 is wrong"), ["hunter2"])
+    assert outcome == NotSent(Reason.UNAUTHORISED, Blame.ACCOUNT, detail="535 [redacted] is wrong")
+
+
+@pytest.mark.parametrize(
+    ("text", "message_id"),
+    [
+        ("2.0.0 Ok: queued as 4RkX1v0", "4RkX1v0"),
+        ("OK id=1rXyzA-0003Ab-2f", "1rXyzA-0003Ab-2f"),
+        ("Ok 0100018d-abc-000000", "0100018d-abc-000000"),
+        ("2.0.0 Message accepted for delivery", None),
+        ("", None),
+    ],
+)
+def test_a_servers_name_for_a_message_is_found_in_its_text(text, message_id):
+    """Where servers are known to put it; there is no rule."""
+    assert verdict(Reply(250, text)) == Sent(message_id)
+
+
+def read(line: str) -> Reply:
+    """An answer as it is on the wire."""
+    return Reply(int(line[:3]), line[4:])
