@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, inf
+from random import Random
 from typing import Literal
 from uuid import UUID
 
@@ -18,8 +19,7 @@ from actors import Circuit, Snapshot
 from smsp.judgement import goes_on, result_of
 from smsp.mail import Mail, Send
 from smsp.outcome import Attempt, Outcome, OutcomeWord, Refused, Sent, combine
-from smsp.providers.protocols import Capabilities
-from smsp.routing import Failover, Route, may_go_on, route
+from smsp.routing import Candidate, Failover, Route, by_weight, may_go_on, route
 
 RETRY_AFTER_S_MIN, RETRY_AFTER_S_MAX = 1, 3600
 HOLD_WITHOUT_END_S = 60
@@ -28,10 +28,10 @@ HOLD_WITHOUT_END_S = 60
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """A circuit, and what the provider behind it can carry."""
+    """A circuit, and what routing must know of the provider behind it."""
 
     circuit: Circuit[Send, Outcome]
-    capabilities: Capabilities
+    candidate: Candidate
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +76,18 @@ class Dispatched:
 
 
 class Dispatcher:
-    """Puts messages to circuits in the order of ``destinations``."""
+    """Puts messages to circuits, in the order of ``destinations`` or, given a ``random``, by the
+    weights of their candidates."""
 
-    def __init__(self, destinations: Mapping[str, Destination], failover: Failover) -> None:
+    def __init__(
+        self,
+        destinations: Mapping[str, Destination],
+        failover: Failover,
+        random: Random | None = None,
+    ) -> None:
         self._destinations = dict(destinations)
         self._failover = failover
+        self._random = random
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -93,7 +100,10 @@ class Dispatcher:
 
     def route(self, mail: Mail) -> Route:
         """Which providers would be asked to take this message, and which not."""
-        return route(mail, ((n, one.capabilities) for n, one in self._destinations.items()))
+        candidates = [one.candidate for one in self._destinations.values()]
+        if self._random is not None:
+            candidates = by_weight(candidates, self._random)
+        return route(mail, candidates)
 
     async def order(
         self, name: str, state: Literal["open", "closed", "auto"], for_s: float | None

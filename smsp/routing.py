@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from random import Random
 from typing import assert_never
 
-from smsp.mail import Mail, Mailbox
+from smsp.carriage import why_not_carried
+from smsp.mail import Mail
 from smsp.outcome import NotSent, Reason, Refused, Rejected, Result, Sent, Unknown
 from smsp.providers.protocols import Capabilities
 
@@ -39,31 +41,53 @@ class Route:
     skipped: tuple[Skipped, ...]
 
 
-def route(mail: Mail, providers: Iterable[tuple[str, Capabilities]]) -> Route:
-    """The way of one message through the configured providers, in their order."""
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A configured provider, as routing sees it.
+
+    ``from_domains``: the only sender domains it is used for; empty: all. ``weight``: its share of
+    the messages when routing is weighted; 0: only after all others.
+    """
+
+    name: str
+    capabilities: Capabilities
+    from_domains: frozenset[str] = frozenset()
+    weight: int = 1
+
+
+def route(mail: Mail, candidates: Iterable[Candidate]) -> Route:
+    """The way of one message through the providers, in their order."""
     names: list[str] = []
     skipped: list[Skipped] = []
-    for name, capabilities in providers:
-        reason = why_not(mail, name, capabilities)
+    for candidate in candidates:
+        reason = why_not(mail, candidate)
         if reason is None:
-            names.append(name)
+            names.append(candidate.name)
         else:
-            skipped.append(Skipped(name, reason))
+            skipped.append(Skipped(candidate.name, reason))
     return Route(tuple(names), tuple(skipped))
 
 
-def why_not(mail: Mail, name: str, capabilities: Capabilities) -> Reason | None:
-    """Why this provider cannot take this message, or None if it can."""
-    if mail.provider not in (None, name):
+def why_not(mail: Mail, candidate: Candidate) -> Reason | None:
+    """Why this provider is not asked to take this message, or None if it is."""
+    if mail.provider not in (None, candidate.name):
         return Reason.NOT_PINNED
-    recipients_max, bytes_max = capabilities.recipients_max, capabilities.bytes_max
-    if recipients_max is not None and len(mail.recipients) > recipients_max:
-        return Reason.TOO_MANY_RECIPIENTS
-    if bytes_max is not None and content_bytes(mail) > bytes_max:
-        return Reason.TOO_LARGE
-    if not capabilities.smtputf8 and any(box.needs_smtputf8 for box in _mailboxes(mail)):
-        return Reason.NEEDS_SMTPUTF8
-    return None
+    if candidate.from_domains and mail.sender.ascii_domain not in candidate.from_domains:
+        return Reason.SENDER_NOT_ROUTED
+    return why_not_carried(mail, candidate.capabilities)
+
+
+def by_weight(candidates: Sequence[Candidate], random: Random) -> list[Candidate]:
+    """A random order in which each comes first with the chance that its weight has of the sum.
+
+    After P. Efraimidis and P. Spirakis, "Weighted random sampling with a reservoir" (2006): sorted
+    by u**(1/weight), which also orders the rest by their weights.
+    """
+
+    def rank(candidate: Candidate) -> float:
+        return random.random() ** (1 / candidate.weight) if candidate.weight else -1.0
+
+    return sorted(candidates, key=rank, reverse=True)
 
 
 def may_go_on(result: Result, failover: Failover) -> bool:
@@ -79,13 +103,3 @@ def may_go_on(result: Result, failover: Failover) -> bool:
             return failover is Failover.ANY
         case _:
             assert_never(result)
-
-
-def content_bytes(mail: Mail) -> int:
-    """The size of bodies and attachments, in bytes, as they would be on a MIME wire (base64)."""
-    bodies = sum(len((body or "").encode()) for body in (mail.text, mail.html))
-    return bodies + sum(4 * ((len(part.content) + 2) // 3) for part in mail.attachments)
-
-
-def _mailboxes(mail: Mail) -> Sequence[Mailbox]:
-    return (mail.sender, *mail.recipients, *mail.reply_to)

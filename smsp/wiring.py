@@ -28,7 +28,7 @@ from smsp.providers.http import http_provider
 from smsp.providers.mock import MockProvider
 from smsp.providers.names import Resolver
 from smsp.providers.protocols import Capabilities, Connector, Provider
-from smsp.routing import Failover
+from smsp.routing import Candidate, Failover
 from smsp.settings import ProviderSettings, Settings
 from smsp.telemetry import Telemetry
 from smsp.web.auth import Key, Keyring, digest_of
@@ -71,10 +71,14 @@ async def house(settings: Settings, telemetry: Telemetry) -> AsyncIterator[House
         for one in settings.providers:
             circuits[one.name] = _circuit(one, settings, built[one.name], observe)
         destinations = {
-            one.name: Destination(circuits[one.name], _capabilities(one))
-            for one in settings.providers
+            one.name: Destination(circuits[one.name], _candidate(one)) for one in settings.providers
         }
-        dispatcher = Dispatcher(destinations, Failover(settings.failover))
+        weighted = settings.routing == "weighted"
+        dispatcher = Dispatcher(
+            destinations,
+            Failover(settings.failover),
+            Random() if weighted else None,  # noqa: S311 - a fair share, not a secret
+        )
         supervisor = Supervisor(circuits.values(), Intensity())
         services = _services(settings, dispatcher, telemetry, watching, ledger, metrics)
         yield House(supervisor, services)
@@ -152,8 +156,9 @@ def _circuit(
     )
 
 
-def _capabilities(one: ProviderSettings) -> Capabilities:
-    return UNLIMITED if one.own is None else one.own.capabilities
+def _candidate(one: ProviderSettings) -> Candidate:
+    capabilities = UNLIMITED if one.own is None else one.own.capabilities
+    return Candidate(one.name, capabilities, frozenset(one.from_domains), one.weight)
 
 
 def _services(

@@ -14,7 +14,7 @@ from smsp.dispatcher import Destination, Dispatcher, retry_after_s
 from smsp.judgement import result_of
 from smsp.outcome import Blame, NotSent, Reason, Rejected, Sent, Unknown, combine, word
 from smsp.providers.protocols import Capabilities
-from smsp.routing import Failover
+from smsp.routing import Candidate, Failover
 from tests.kit.mails import mailbox, send
 from tests.kit.web import snapshot
 
@@ -64,8 +64,10 @@ def circuits_of(*replies):
 
 def dispatcher_of(circuits, failover=Failover.SAFE, capabilities=None):
     """A dispatcher in front of these circuits, which are called ``p0``, ``p1`` and so on."""
-    destinations = (Destination(circuit, capabilities or Capabilities()) for circuit in circuits)
-    return Dispatcher({f"p{position}": one for position, one in enumerate(destinations)}, failover)
+    limits = capabilities or Capabilities()
+    named = {f"p{position}": circuit for position, circuit in enumerate(circuits)}
+    destinations = {n: Destination(one, Candidate(n, limits)) for n, one in named.items()}
+    return Dispatcher(destinations, failover)
 
 
 async def dispatch(*replies, failover=Failover.SAFE, **fields):
@@ -226,3 +228,44 @@ async def test_retry_after_of_the_route(autojump_clock):
     ]
     done = await dispatcher_of(circuits).dispatch(send(provider="p0"), deadline=inf)
     assert done.retry_after_s == 20
+
+
+# -- what is known only later
+
+
+@pytest.mark.parametrize(
+    ("reply", "unsettled"),
+    [
+        (TIMED_OUT, {"p0"}),
+        (Unanswered(Cause.DEADLINE, committed=True), {"p0"}),
+        (Unanswered(Cause.CUT, committed=True), set()),
+        (Unanswered(Cause.FAILED, committed=True), set()),
+        (UNKNOWN, set()),
+        (EXPIRED, set()),
+        (OPEN, set()),
+        (SENT, set()),
+    ],
+)
+async def test_unsettled(reply, unsettled):
+    """Only a call that was too slow goes on; one that ended, or never began, has been told."""
+    assert (await dispatch(reply))[0].unsettled == unsettled
+
+
+@pytest.mark.parametrize(
+    ("late", "outcome", "retry_after"),
+    [
+        (Sent("m-2"), "sent", None),
+        (Rejected(Reason.BAD_CONTENT), "rejected", None),
+        (NotSent(Reason.THROTTLED, Blame.THROTTLE), "not_sent", 1),
+        (NotSent(Reason.REFUSED_4XX, Blame.NOBODY), "rejected", None),
+        (Unknown(Reason.CONNECTION_LOST), "unknown", None),
+    ],
+)
+async def test_late_outcome(late, outcome, retry_after):
+    """What a call turns out to be takes the place of its doubt, and the sum is made anew."""
+    done = (await dispatch(NOT_UNDERSTOOD, TIMED_OUT))[0]
+    assert done.outcome == "unknown"
+    known = done.with_late({"p1": late})
+    assert (known.outcome, known.retry_after_s) == (outcome, retry_after)
+    assert [one.result for one in known.attempts] == [NOT_UNDERSTOOD.answer, late]
+    assert known.id == done.id

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from random import Random
+
 import pytest
 
 from smsp.outcome import Blame, NotSent, Reason, Refused, Rejected, Sent, Unknown
 from smsp.providers.protocols import Capabilities
-from smsp.routing import Failover, Skipped, may_go_on, route
+from smsp.routing import Candidate, Failover, Skipped, by_weight, may_go_on, route
 from tests.kit.mails import mailbox, send
 
 ANYTHING = Capabilities(smtputf8=True)
-THREE = (("one", ANYTHING), ("two", ANYTHING), ("three", ANYTHING))
+THREE = tuple(Candidate(name, ANYTHING) for name in ("one", "two", "three"))
 
 
 def test_order():
@@ -47,14 +50,20 @@ def test_pinned_to_nobody():
 def test_skipped(capabilities, reason):
     """A provider that cannot carry the message is passed over, and the others keep their order."""
     mail = send(to=(mailbox("bøb@example.org"), mailbox("eve@example.org")), text="0123456789").mail
-    providers = (("one", ANYTHING), ("narrow", capabilities), ("two", ANYTHING))
+    providers = (
+        Candidate("one", ANYTHING),
+        Candidate("narrow", capabilities),
+        Candidate("two", ANYTHING),
+    )
     assert route(mail, providers).names == ("one", "two")
     assert route(mail, providers).skipped == (Skipped("narrow", reason),)
 
 
 def test_pin_does_not_widen():
     """A pin to a provider that cannot carry the message says why not."""
-    way = route(send(provider="one", text="long").mail, [("one", Capabilities(bytes_max=3))])
+    way = route(
+        send(provider="one", text="long").mail, [Candidate("one", Capabilities(bytes_max=3))]
+    )
     assert (way.names, way.skipped) == ((), (Skipped("one", Reason.TOO_LARGE),))
 
 
@@ -74,3 +83,36 @@ def test_pin_does_not_widen():
 def test_may_go_on(result, modes):
     """Past a circuit that refuses always; after a proof by default; in doubt only if told to."""
     assert {mode for mode in Failover if may_go_on(result, mode)} == modes
+
+
+def test_only_for_its_sender_domains():
+    """A provider that is set up for some domains gets no mail of another."""
+    ours = Candidate("ours", ANYTHING, frozenset({"example.com"}))
+    theirs = Candidate("theirs", ANYTHING, frozenset({"example.net", "example.org"}))
+
+    way = route(send().mail, (theirs, ours))
+
+    assert way.names == ("ours",)
+    assert way.skipped == (Skipped("theirs", Reason.SENDER_NOT_ROUTED),)
+
+
+def test_shares_are_those_of_the_weights():
+    """Over 10,000 messages each provider comes first within 2 points of its share."""
+    weights = {"one": 1, "two": 3, "three": 6}
+    candidates = [Candidate(name, ANYTHING, weight=weight) for name, weight in weights.items()]
+    random = Random(1)
+
+    first = Counter(by_weight(candidates, random)[0].name for _ in range(10_000))
+
+    assert all(abs(first[name] / 10_000 - weight / 10) < 0.02 for name, weight in weights.items())
+
+
+def test_weight_nothing_comes_last():
+    """A provider without a share is there for when all others refuse."""
+    spare = Candidate("spare", ANYTHING, weight=0)
+    random = Random(1)
+
+    orders = [by_weight([spare, *THREE], random) for _ in range(200)]
+
+    assert {order[-1].name for order in orders} == {"spare"}
+    assert {order[0].name for order in orders} == {"one", "two", "three"}
