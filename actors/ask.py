@@ -110,6 +110,8 @@ class ReplySlot(Generic[T]):
         if isinstance(self._value, _Pending):
             self._task = trio.lowlevel.current_task()
             await trio.lowlevel.wait_task_rescheduled(self._leave)
+        else:
+            await trio.lowlevel.cancel_shielded_checkpoint()
         assert not isinstance(self._value, _Pending)
         return self._value
 

@@ -196,4 +196,4 @@ class TwoBreakers(RuleBasedStateMachine):
 
 TestTwoBreakers = TwoBreakers.TestCase
 TestTwoBreakers.__doc__ = "The real breaker and the model agree after every step."
-TestTwoBreakers.settings = settings(max_examples=200, stateful_step_count=60)
+TestTwoBreakers.settings = settings(max_examples=120, stateful_step_count=60)

@@ -13,6 +13,7 @@ import trio.testing
 
 from actors import (
     Answered,
+    CallFailed,
     Fault,
     Moved,
     Neutral,
@@ -121,6 +122,7 @@ async def test_a_probe_that_raises_has_failed_and_is_reported(autojump_clock):
         await rig.trip()
         assert (await rig.at(5.0)).reason == "failed"
         assert [probed.passed for probed in rig.seen.of(Probed)] == [False]
+        assert rig.seen.of(CallFailed) == [CallFailed("far", bug)]
 
 
 async def test_a_probe_may_answer_none(autojump_clock):
