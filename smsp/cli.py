@@ -136,25 +136,35 @@ def _load(host: str | None, port: int | None) -> Settings:
 
 
 def _send(url: str | None, message: dict[str, object], deadline_s: float | None) -> int:
-    from smsp.client import Client, Unreachable
+    from smsp.client import Client, RequestRefused, Sent
+
+    caller = _caller(url)
+    with Client(*caller) as client:
+        try:
+            outcome = client.send(message, deadline_s=deadline_s)
+        except RequestRefused as error:
+            click.echo(json.dumps(error.answer, indent=2))
+            return EXIT_FAILED
+    if outcome.answer:
+        click.echo(json.dumps(outcome.answer, indent=2))
+    elif not isinstance(outcome, Sent):
+        _complain(outcome.message)
+    return 0 if isinstance(outcome, Sent) else EXIT_FAILED
+
+
+def _caller(url: str | None) -> tuple[str, str]:
+    """The URL and the key of the SMSP that a command talks to; ends the process without one."""
     from smsp.settings import SettingsError, load_caller
 
     try:
         caller = load_caller()
     except SettingsError as error:
         _complain(error)
-        return EXIT_WRONG
+        sys.exit(EXIT_WRONG)
     if caller.key is None:
-        _complain("SMSP_API_KEY is required: the key of the SMSP that is to send")
-        return EXIT_WRONG
-    with Client(url or caller.url, caller.key.get_secret_value()) as client:
-        try:
-            answer = client.send(message, deadline_s=deadline_s)
-        except Unreachable as error:
-            _complain(error)
-            return EXIT_FAILED
-    click.echo(json.dumps(answer.body, indent=2))
-    return 0 if answer.outcome == "sent" else EXIT_FAILED
+        _complain("SMSP_API_KEY is required: the key that the running SMSP knows")
+        sys.exit(EXIT_WRONG)
+    return url or caller.url, caller.key.get_secret_value()
 
 
 def _whole_message(text: bytes) -> dict[str, object]:
