@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import signal
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 
 import trio
 from hypercorn.config import Config
-from hypercorn.trio import serve as hypercorn_serve
+from hypercorn.trio.tcp_server import TCPServer
+from hypercorn.trio.worker_context import WorkerContext
+from hypercorn.typing import ASGIFramework, ConnectionState
+from hypercorn.utils import repr_socket_addr, wrap_app
 
 from actors import AllQuarantined
 from smsp.settings import Settings
@@ -58,7 +62,7 @@ class HypercornLog:
 
 
 def hypercorn_config(host: str, port: int, log: Log, *, idle_s: float, graceful_s: float) -> Config:
-    """How hypercorn is to serve: HTTP/1.1 only, quiet, with our times and bounds."""
+    """How hypercorn is to serve: quiet, with our times and bounds, HTTP/1.1 if TLS asks."""
     config = Config()
     config.bind = [f"[{host}]:{port}" if ":" in host else f"{host}:{port}"]
     config.alpn_protocols = ["http/1.1"]
@@ -70,6 +74,44 @@ def hypercorn_config(host: str, port: int, log: Log, *, idle_s: float, graceful_
     config.smsp_log = log  # type: ignore[attr-defined] # hypercorn makes its logger from the config
     config.logger_class = HypercornLog  # type: ignore[assignment] # the same methods, no base class
     return config
+
+
+class Connection(TCPServer):
+    """A caller's connection, which ends when the caller has left. hypercorn 0.18 keeps it, and its
+    file descriptor, for the rest of its idle time."""
+
+    async def _read_data(self) -> None:
+        await super()._read_data()
+        await self.idle_task.stop()
+
+
+async def listen(
+    app: ASGIFramework,
+    config: Config,
+    close: trio.Event,
+    *,
+    task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Take connections until ``close`` is set, then wait for those that are not idle, for
+    ``config.graceful_timeout`` at most.
+
+    Reports the URL when it is started. Raises ``OSError`` when the port cannot be had.
+    """
+    (sock,) = config.create_sockets().insecure_sockets
+    sock.listen(config.backlog)
+    listener = trio.SocketListener(trio.socket.from_stdlib_socket(sock))
+    context = WorkerContext(None)
+    handler = partial(Connection, wrap_app(app, 0, "asgi"), config, context, ConnectionState({}))
+    async with trio.open_nursery() as connections:
+        async with trio.open_nursery() as listening:
+            listening.start_soon(
+                partial(trio.serve_listeners, handler, [listener], handler_nursery=connections)
+            )
+            task_status.started(f"http://{repr_socket_addr(sock.family, sock.getsockname())}")
+            await close.wait()
+            listening.cancel_scope.cancel()
+        await context.terminated.set()
+        connections.cancel_scope.deadline = trio.current_time() + config.graceful_timeout
 
 
 async def serve(
@@ -112,16 +154,9 @@ async def _run(
     )
     close_listener, served = trio.Event(), trio.Event()
 
-    async def listen(task_status: trio.TaskStatus[list[str]]) -> None:
-        app = create_app(services)
+    async def answer_callers(task_status: trio.TaskStatus[str]) -> None:
         try:
-            await hypercorn_serve(
-                app,
-                config,
-                shutdown_trigger=close_listener.wait,
-                task_status=task_status,
-                mode="asgi",
-            )
+            await listen(create_app(services), config, close_listener, task_status=task_status)
         finally:
             served.set()
 
@@ -129,9 +164,9 @@ async def _run(
     async with trio.open_nursery() as nursery:
         await nursery.start(running.supervisor.run)
         services.readiness.started = True
-        urls = await nursery.start(listen)
-        log.info("server.started", url=urls[0], version=services.version)
-        on_listening(urls[0])
+        url = await nursery.start(answer_callers)
+        log.info("server.started", url=url, version=services.version)
+        on_listening(url)
         await anext(signals)
         nursery.start_soon(_stop_at_once_on_another, signals, nursery.cancel_scope)
         status = await _stop(running, settings, close_listener, served)

@@ -1,0 +1,229 @@
+"""Connections of callers, on real sockets: how long they are kept, and how they end.
+
+The whole server but for its circuits, in this process; stopping is in ``test_stopping.py``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from smsp.outcome import Sent
+from smsp.serve import hypercorn_config, listen
+from smsp.web.app import create_app
+from smsp.web.services import Services
+from tests.kit.peer import Peer
+from tests.kit.web import KEY, FakeMailroom, dispatched, fake_services, message
+
+MIB = 1024 * 1024
+IDLE_S = 0.3
+GRACEFUL_S = 5.0
+PATIENCE_S = 10.0
+"""Longer than anything here may take."""
+
+
+def request(method: str, path: str, *headers: str, body: bytes = b"") -> bytes:
+    """A request with a key, of one message's length unless its headers say otherwise."""
+    lines = [f"{method} {path} HTTP/1.1", "Host: x", f"X-API-KEY: {KEY}", *headers]
+    if body and not any("length" in line.lower() for line in headers):
+        lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+POST = request("POST", "/email", body=message())
+LIVEZ = request("GET", "/livez")
+
+
+@dataclass
+class Server:
+    """A server that runs, until ``close`` is set."""
+
+    port: int
+    services: Services
+    close: trio.Event
+    ended: trio.Event = field(default_factory=trio.Event)
+
+    async def connect(self) -> Peer:
+        """One more connection to it."""
+        return Peer(await trio.open_tcp_stream("127.0.0.1", self.port))
+
+
+@asynccontextmanager
+async def running(*, idle_s: float = IDLE_S, **overrides: object) -> AsyncIterator[Server]:
+    """A server with these services; at the end it closes as on SIGTERM, and has to end in time."""
+    services = fake_services(**overrides)
+    config = hypercorn_config("127.0.0.1", 0, services.log, idle_s=idle_s, graceful_s=GRACEFUL_S)
+    close, ended = trio.Event(), trio.Event()
+
+    async def serve(task_status):
+        await listen(create_app(services), config, close, task_status=task_status)
+        ended.set()
+
+    async with trio.open_nursery() as nursery:
+        with trio.fail_after(PATIENCE_S):
+            url = await nursery.start(serve)
+            yield Server(int(url.rpartition(":")[2]), services, close, ended)
+            close.set()
+            await ended.wait()
+
+
+class HeldMailroom(FakeMailroom):
+    """Keeps every message in flight until it is told to finish."""
+
+    def __init__(self):
+        super().__init__(self._held)
+        self.asked, self.finish = trio.Event(), trio.Event()
+
+    async def _held(self, _send):
+        self.asked.set()
+        await self.finish.wait()
+        return dispatched(Sent())
+
+
+async def refused(server: Server) -> None:
+    """Return when no connection is taken any more."""
+    with suppress(OSError):
+        while True:
+            await (await server.connect()).stream.aclose()
+
+
+async def ended_within_s(peer: Peer) -> float:
+    """After how many seconds the server ends this connection, saying nothing more."""
+    since = trio.current_time()
+    assert await peer.rest() == b""
+    return trio.current_time() - since
+
+
+async def test_a_connection_serves_one_request_after_another():
+    """A connection is kept for the next request."""
+    async with running() as server, await server.connect() as peer:
+        answers = [await peer.ask(request) for request in (LIVEZ, POST, LIVEZ)]
+    assert [answer.status for answer in answers] == [200, 200, 200]
+
+
+async def test_pipelined_requests():
+    """Requests that come before the answers to earlier ones are answered in order."""
+    last = request("GET", "/nowhere", "Connection: close")
+    async with running() as server, await server.connect() as peer:
+        await peer.stream.send_all(LIVEZ + POST + last)
+        answers = await peer.rest()
+    assert re.findall(rb"HTTP/1.1 ([0-9]+)", answers) == [b"200", b"200", b"404"]
+
+
+async def test_an_idle_connection_is_closed():
+    """After its time-out, whether it was used before or never."""
+    async with running() as server:
+        async with await server.connect() as unused:
+            assert await ended_within_s(unused) == pytest.approx(IDLE_S, abs=IDLE_S)
+        async with await server.connect() as used:
+            await used.ask(LIVEZ)
+            assert await ended_within_s(used) == pytest.approx(IDLE_S, abs=IDLE_S)
+
+
+async def test_half_a_head_is_idle():
+    """Who sends a request's head bit by bit gets no more time for it than who sends nothing."""
+    async with running() as server, await server.connect() as peer:
+        await peer.stream.send_all(b"POST /email HTTP/1.1\r\nX-A: b")
+        assert await ended_within_s(peer) == pytest.approx(IDLE_S, abs=IDLE_S)
+
+
+@pytest.mark.parametrize("requests", [0, 1])
+async def test_a_caller_who_leaves_is_forgotten_at_once(requests):
+    """A connection that its caller has closed is not kept for the rest of its idle time."""
+    async with running(idle_s=60.0) as server, await server.connect() as peer:
+        for _ in range(requests):
+            await peer.ask(LIVEZ)
+        await wait_all_tasks_blocked()
+        await peer.stream.send_eof()
+        assert await ended_within_s(peer) < 1.0
+
+
+async def test_connection_close_is_honoured():
+    """The server closes after the answer when the caller says so."""
+    async with running(idle_s=60.0) as server, await server.connect() as peer:
+        answer = await peer.ask(request("GET", "/livez", "Connection: close"))
+        assert (answer.status, answer.headers["connection"]) == (200, "close")
+        assert await ended_within_s(peer) < 1.0
+
+
+async def test_an_idle_connection_does_not_hold_up_the_end():
+    """When the server closes, connections that wait for nothing end at once."""
+    async with running(idle_s=60.0) as server, await server.connect() as peer:
+        await peer.ask(LIVEZ)
+        since = trio.current_time()
+        server.close.set()
+        await server.ended.wait()
+        assert trio.current_time() - since < 1.0
+
+
+async def test_the_end_waits_for_answers():
+    """When the server closes, no new connection is taken, and who waits is answered."""
+    mailroom = HeldMailroom()
+    async with running(mailroom=mailroom) as server, await server.connect() as peer:
+        await peer.say(POST)
+        await mailroom.asked.wait()
+        server.close.set()
+        await refused(server)
+        assert not server.ended.is_set()
+        mailroom.finish.set()
+        answer = await peer.hear()
+        assert answer.status == 200
+        await server.ended.wait()
+
+
+async def test_a_body_that_is_too_large_is_answered():
+    """A caller who writes all of 26 MiB before it reads has its 413, and no reset."""
+    async with running(max_body_bytes=25 * MIB) as server, await server.connect() as peer:
+        length = f"Content-Length: {26 * MIB}"
+        head = request("POST", "/email", "Content-Type: application/json", length)
+        await peer.say(head)
+        for _ in range(26):
+            await peer.stream.send_all(b" " * MIB)
+        answer = await peer.hear()
+    assert answer.status == 413
+
+
+async def test_a_caller_who_asks_before_sending():
+    """``Expect: 100-continue`` is answered, then the message is taken."""
+    async with running() as server, await server.connect() as peer:
+        body = message()
+        headers = ("Content-Type: application/json", f"Content-Length: {len(body)}")
+        await peer.say(request("POST", "/email", "Expect: 100-continue", *headers))
+        assert (await peer.stream.receive_some()).startswith(b"HTTP/1.1 100 ")
+        await peer.stream.send_all(body)
+        assert (await peer.hear()).status == 200
+
+
+async def test_what_is_no_http():
+    """It is answered 400 and the connection closed."""
+    async with running(idle_s=60.0) as server, await server.connect() as peer:
+        await peer.stream.send_all(b"\x16\x03\x01 hello\r\n\r\n")
+        assert (await peer.rest()).startswith(b"HTTP/1.1 400 ")
+
+
+async def test_a_head_without_an_end():
+    """431 when a head grows too large; it is not kept in memory for ever."""
+    async with running(idle_s=60.0) as server, await server.connect() as peer:
+        await peer.stream.send_all(b"GET / HTTP/1.1\r\nX-A: " + b"a" * 200_000)
+        assert (await peer.rest()).startswith(b"HTTP/1.1 431 ")
+
+
+async def test_a_websocket_is_refused():
+    """A handshake has an ordinary answer, with its request key."""
+    headers = (
+        "Connection: Upgrade",
+        "Upgrade: websocket",
+        "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
+        "RequestKey: k-1",
+    )
+    async with running() as server, await server.connect() as peer:
+        answer = await peer.ask(request("GET", "/livez", *headers))
+    assert answer.status in (400, 404, 405)
+    assert answer.headers["requestkey"] == "k-1"
