@@ -38,7 +38,8 @@ class Answer:
 class Script:
     """What happens to one request.
 
-    ``takes`` is in seconds; in ``WRITING`` for each piece of the body. An error in ``raises``
+    ``takes`` is in seconds; in ``WRITING`` for each piece of the body, after ``head_s`` for the
+    head. An error in ``raises``
     comes after that; in ``WRITING`` after ``takes_pieces`` of them, and if it is a write error
     ``early`` is what the peer had said before. ``reused`` connections are open already.
     """
@@ -46,6 +47,7 @@ class Script:
     takes: Mapping[Phase, float] = field(default_factory=dict)
     raises: Mapping[Phase, Exception] = field(default_factory=dict)
     takes_pieces: int = 0
+    head_s: float = 0.0
     tls: bool = True
     reused: bool = False
     answer: Answer = Answer()
@@ -120,7 +122,7 @@ class _Play:
         """Read the request. As httpcore does, look for an answer after a failed write."""
         try:
             await self._trace("http11.send_request_headers.started")
-            await trio.lowlevel.checkpoint()
+            await trio.sleep(self._script.head_s)
             await self._trace("http11.send_request_headers.complete")
             await self._trace("http11.send_request_body.started")
             await self._read_the_body()

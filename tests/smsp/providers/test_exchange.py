@@ -126,6 +126,13 @@ async def test_connect_and_tls_share_one_time(autojump_clock):
     assert trio.current_time() == 1.0 + TIMEOUT_S
 
 
+async def test_time_of_the_head(autojump_clock):
+    """Writing the head has a time of its own, also where no body follows."""
+    result, _ = await run(Script(takes={Phase.CONNECTING: 1.5}, head_s=HANGS), GET)
+    assert result == Interrupted(Phase.WRITING, Failure.TIMED_OUT)
+    assert trio.current_time() == 1.5 + TIMEOUT_S
+
+
 async def test_slow_but_steady_upload(autojump_clock):
     """An upload of 20 MB may take ten minutes, as long as every piece goes on in time."""
     reply, far = await run(Script(takes={Phase.WRITING: 1.9}), LARGE)

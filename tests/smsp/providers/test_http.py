@@ -184,6 +184,7 @@ async def test_base_url(autojump_clock, base_url, url):
         ((False,), (401,), NotSent(Reason.UNAUTHORISED, Blame.ACCOUNT), 1),
         ((False, False), (403, 200), NotSent(Reason.FORBIDDEN, Blame.PROVIDER), 1),
         ((True, False), (200, 401), NotSent(Reason.UNAUTHORISED, Blame.ACCOUNT), 2),
+        ((True, False, False), (200, 401, 200), NotSent(Reason.UNAUTHORISED, Blame.ACCOUNT), 2),
         ((False, True), (413, 200), Sent(), 2),
         ((True,), (413,), Rejected(Reason.TOO_LARGE), 1),
     ],
