@@ -112,6 +112,20 @@ def check(probe: bool) -> None:
 
 
 @main.command()
+@click.argument("order", type=click.Choice(["open", "close", "auto"]))
+@click.argument("name")
+@click.option("--for", "for_s", type=float, metavar="SECONDS", help="Until when; else for ever.")
+@click.option("--url", help="Of a running SMSP; else SMSP_PROTOCOL and SMSP_HOST_PORT.")
+def circuit(order: str, name: str, for_s: float | None, url: str | None) -> None:
+    """Hold the circuit of provider NAME open or closed, or let it go. The key needs `operate`."""
+    from smsp.circuit_order import order as give
+
+    state = "closed" if order == "close" else order
+    if not give(*_caller(url), name, state, for_s):
+        sys.exit(EXIT_FAILED)
+
+
+@main.command()
 def openapi() -> None:
     """Print the OpenAPI document."""
     from smsp.web.openapi import document
