@@ -75,6 +75,10 @@ class Smsp:
         """Post to ``/email`` what may be no message at all."""
         return _answer(self.http.post("/email", content=content, headers=headers))
 
+    def became_of(self, message: str) -> dict:
+        """What SMSP knows of a message by its id."""
+        return self.http.get(f"/email/{message}").raise_for_status().json()
+
     def provider(self, name: str) -> dict:
         """The snapshot of one provider's actor."""
         return self.http.get(f"/providers/{name}").raise_for_status().json()
