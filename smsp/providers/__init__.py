@@ -11,12 +11,17 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from smsp.providers.brevo import Brevo
+from smsp.providers.mailersend import MailerSend
 from smsp.providers.mailgun import Mailgun
 from smsp.providers.mailjet import Mailjet
+from smsp.providers.mailtrap import Mailtrap
+from smsp.providers.postal import Postal
 from smsp.providers.postmark import Postmark
 from smsp.providers.protocols import Kind
 from smsp.providers.resend import Resend
+from smsp.providers.scaleway import Scaleway
 from smsp.providers.sendgrid import SendGrid
+from smsp.providers.ses import Ses
 from smsp.providers.smtp import Smtp
 from smsp.providers.sparkpost import SparkPost
 
@@ -24,12 +29,17 @@ KINDS: Mapping[str, type[Kind]] = MappingProxyType(
     {
         "mailgun": Mailgun,
         "sendgrid": SendGrid,
-        "smtp": Smtp,
         "brevo": Brevo,
+        "mailersend": MailerSend,
         "mailjet": Mailjet,
+        "mailtrap": Mailtrap,
+        "postal": Postal,
         "postmark": Postmark,
         "resend": Resend,
+        "scaleway": Scaleway,
+        "ses": Ses,
         "sparkpost": SparkPost,
+        "smtp": Smtp,
     }
 )
 """Each kind, by the word that ``SMSP_PROVIDERS`` and ``_KIND`` use for it."""

@@ -138,7 +138,8 @@ def _multipart(kind: str, parts: Iterable[_Part], stem: str, parameter: str = ""
     pieces: list[bytes] = []
     for part in parts:
         lines = (f"--{boundary}", *part.head, "", "")
-        pieces += ("\r\n".join(lines).encode(), part.body, b"\r\n")
+        # The line's end at the end of a body belongs to the boundary after it (RFC 2046 §5.1.1).
+        pieces += ("\r\n".join(lines).encode(), part.body)
     pieces.append(f"--{boundary}--\r\n".encode())
     content_type = f'Content-Type: multipart/{kind}{parameter};\r\n boundary="{boundary}"'
     return _Part((content_type,), b"".join(pieces))

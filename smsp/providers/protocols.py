@@ -12,6 +12,7 @@ import ssl
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import ClassVar, Literal, Protocol, runtime_checkable
 from uuid import UUID
 
@@ -107,6 +108,8 @@ class Facts:
     """What ``SMSP_<NAME>_PROBE=auto`` does, in a few words."""
     probe_cost: Literal["none", "counted", "charged"]
     """``counted``: a probe counts against a plan or quota; ``charged``: it costs money."""
+    self_hosted: bool = False
+    """It has no address of its own: ``SMSP_<NAME>_BASE_URL`` is required."""
 
 
 class Adapter(Protocol):
@@ -136,6 +139,18 @@ class IdempotentAdapter(Adapter, Protocol):
 
     def keyed(self, call: HttpCall, key: UUID) -> HttpCall:
         """The same call, carrying the key."""
+
+
+@runtime_checkable
+class SigningAdapter(Adapter, Protocol):
+    """An adapter whose provider wants every call signed, with the moment in it.
+
+    Signing comes last, once the call has the host that is really called; ``encode`` stays free
+    of clocks.
+    """
+
+    def sign(self, call: HttpCall, at: datetime) -> HttpCall:
+        """The same call with a signature; ``at`` has a time zone."""
 
 
 @dataclass(frozen=True, slots=True)

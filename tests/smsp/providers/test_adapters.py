@@ -9,7 +9,7 @@ an answer means. A new provider is a line in ``ADAPTERS`` and a folder of cases.
 from __future__ import annotations
 
 import json
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -21,25 +21,36 @@ from hypothesis import strategies as st
 
 from smsp.outcome import Outcome, Sent, word
 from smsp.providers.brevo import Brevo
+from smsp.providers.mailersend import MailerSend
 from smsp.providers.mailgun import Mailgun
 from smsp.providers.mailjet import Mailjet
+from smsp.providers.mailtrap import Mailtrap
+from smsp.providers.postal import Postal
 from smsp.providers.postmark import Postmark
 from smsp.providers.protocols import Adapter, HttpCall, HttpReply
 from smsp.providers.resend import Resend
+from smsp.providers.scaleway import Scaleway
 from smsp.providers.sendgrid import SendGrid
+from smsp.providers.ses import Ses
 from smsp.providers.sparkpost import SparkPost
 from tests.kit.forms import Part, read_form
 from tests.kit.mails import mailbox, send_from_case, sends
 
+PROJECT = "5c1f2a3b-0d4e-4f60-8a7b-9c0d1e2f3a4b"
 CASES = Path(__file__).parent / "cases"
 
 ADAPTERS: Mapping[str, Adapter] = {
     "mailgun": Mailgun(api_key="key-mailgun", domain="mg.example.com"),
     "sendgrid": SendGrid(api_key="SG.key"),
     "brevo": Brevo(api_key="xkeysib-key"),
+    "mailersend": MailerSend(api_token="mlsn.token"),
     "mailjet": Mailjet(api_key="mj-key", secret_key="mj-secret"),
+    "mailtrap": Mailtrap(api_token="mt-token"),
+    "postal": Postal(api_key="postal-key"),
     "postmark": Postmark(server_token="pm-token"),
     "resend": Resend(api_key="re_key"),
+    "scaleway": Scaleway(secret_key="scw-secret", project_id=PROJECT),
+    "ses": Ses(access_key_id="AKIDEXAMPLE", secret_access_key="ses-secret", region="eu-west-1"),
     "sparkpost": SparkPost(api_key="sp-key"),
 }
 
@@ -47,9 +58,14 @@ SECRETS: Mapping[str, tuple[str, ...]] = {
     "mailgun": ("key-mailgun", b64encode(b"api:key-mailgun").decode()),
     "sendgrid": ("SG.key",),
     "brevo": ("xkeysib-key",),
+    "mailersend": ("mlsn.token",),
     "mailjet": ("mj-key", "mj-secret", b64encode(b"mj-key:mj-secret").decode()),
+    "mailtrap": ("mt-token",),
+    "postal": ("postal-key",),
     "postmark": ("pm-token",),
     "resend": ("re_key",),
+    "scaleway": ("scw-secret",),
+    "ses": ("AKIDEXAMPLE", "ses-secret"),
     "sparkpost": ("sp-key",),
 }
 
@@ -57,9 +73,14 @@ DOCUMENTED_SUCCESS = {
     "mailgun": lambda reply: reply.status == 200 and b"Queued" in reply.body and reply.complete,
     "sendgrid": lambda reply: reply.status == 202,
     "brevo": lambda reply: reply.status == 201 and b"messageId" in reply.body and reply.complete,
+    "mailersend": lambda reply: reply.status == 202 and "x-message-id" in reply.headers,
     "mailjet": lambda reply: reply.status == 200 and b"success" in reply.body and reply.complete,
+    "mailtrap": lambda reply: reply.status == 200 and b"ids" in reply.body and reply.complete,
+    "postal": lambda reply: reply.status == 200 and b"success" in reply.body and reply.complete,
     "postmark": lambda reply: reply.status == 200 and b"MessageID" in reply.body and reply.complete,
     "resend": lambda reply: reply.status == 200 and b"id" in reply.body and reply.complete,
+    "scaleway": lambda reply: reply.status == 200 and b"emails" in reply.body and reply.complete,
+    "ses": lambda reply: reply.status == 200 and b"MessageId" in reply.body and reply.complete,
     "sparkpost": lambda reply: reply.status == 200 and b"accepted" in reply.body and reply.complete,
 }
 
@@ -257,11 +278,20 @@ def request_of(call: HttpCall, like: Mapping[str, Any]) -> dict[str, Any]:
     headers = dict(call.headers)
     request = {"method": call.method, "url": call.url, "headers": headers}
     if "json" in like:
-        return request | {"json": json.loads(call.body)}
+        return request | {"json": opened(json.loads(call.body), like["json"])}
     if "form" in like:
         return request | {"form": list(map(part_of, read_form(headers["Content-Type"], call.body)))}
     assert not call.body
     return request
+
+
+def opened(value: Any, like: Any) -> Any:
+    """JSON as cases spell it: what they show as ``{"base64": [lines]}`` is decoded."""
+    if not isinstance(value, dict | str) or not isinstance(like, dict):
+        return value
+    if isinstance(value, str):
+        return {"base64": b64decode(value).decode().split("\r\n")}
+    return {name: opened(each, like.get(name)) for name, each in value.items()}
 
 
 def part_of(part: Part) -> list[Any]:
