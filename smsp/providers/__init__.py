@@ -1,8 +1,7 @@
 """The registry: every kind of provider that SMSP knows.
 
 A new provider is one file with one adapter (or connector), and one line here. Its settings are
-that one's fields, so nothing else has to learn of it. The order decides who goes first when an
-operator names no providers.
+that one's fields, so nothing else has to learn of it.
 """
 
 from __future__ import annotations
