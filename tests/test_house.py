@@ -36,6 +36,7 @@ BROAD_EXCEPTS = {
 """Where a bug may be caught. The HTTP edge catches by Quart's error handler, not by ``except``."""
 CLOCKS = {
     "smsp/providers/exchange.py",  # when an answer came, for providers that name the time of day
+    "smsp/providers/http.py",  # for providers that want the time of day signed
     "smsp/web/services.py",  # shows moments of the run's clock as the time of day
 }
 """Who may read the wall clock, which never decides anything."""

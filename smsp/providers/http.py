@@ -10,6 +10,7 @@ import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import assert_never
 
 import httpx
@@ -19,7 +20,7 @@ from smsp.mail import Mailbox, Send
 from smsp.outcome import Blame, NotSent, Outcome, Reason, Rejected, Sent, Unknown
 from smsp.providers.exchange import Exchange, Interrupted
 from smsp.providers.phases import OUTCOMES
-from smsp.providers.protocols import Adapter, HttpCall, HttpReply, ProbeCall
+from smsp.providers.protocols import Adapter, HttpCall, HttpReply, ProbeCall, SigningAdapter
 
 IDLE_S = 10.0
 """Seconds an idle connection is kept. Well below the minute after which providers close theirs:
@@ -28,12 +29,16 @@ a connection that closes as we write to it makes an outcome unknown."""
 _MAY_NOT_ASK = frozenset({Reason.UNAUTHORISED, Reason.FORBIDDEN})
 
 
+def _time_of_day() -> datetime:
+    return datetime.now(UTC)
+
+
 @dataclass(frozen=True, slots=True)
 class HttpProvider:
     """One provider's account behind its HTTP API.
 
     ``timeout_s`` is the time of each phase (see :class:`Exchange`). ``base_url`` replaces scheme,
-    host and port of every call.
+    host and port of every call. ``now`` is for providers that want the time of day signed.
     """
 
     adapter: Adapter
@@ -42,11 +47,12 @@ class HttpProvider:
     poll_address: Mailbox
     timeout_s: float
     base_url: str | None = None
+    now: Callable[[], datetime] = _time_of_day
 
     async def send(self, send: Send, progress: Progress) -> Outcome:
         """Make the attempt; ``progress`` is told the moment the last byte has been written."""
         exchange = Exchange(self.timeout_s, progress.commit)
-        result = await exchange.run(self.client, self._aimed(self.adapter.encode(send)))
+        result = await exchange.run(self.client, self._ready(self.adapter.encode(send)))
         return outcome_of(result, self.adapter.decode)
 
     async def probe(self) -> Outcome:
@@ -54,12 +60,18 @@ class HttpProvider:
         steps = self.adapter.probe(self.poll_address)
         outcome: Outcome = NotSent(Reason.MISCONFIGURED, Blame.ACCOUNT)
         for position, step in enumerate(steps, start=1):
-            result = await Exchange(self.timeout_s).run(self.probe_client, self._aimed(step.call))
+            result = await Exchange(self.timeout_s).run(self.probe_client, self._ready(step.call))
             outcome = outcome_of(result, step.decode)
             a_send_follows = any(later.sends for later in steps[position:])
             if not (_passed(outcome) or (a_send_follows and _excused(step, outcome))):
                 return outcome
         return outcome
+
+    def _ready(self, call: HttpCall) -> HttpCall:
+        """The call as it is made: a signature is over the host that is really called."""
+        call = self._aimed(call)
+        adapter = self.adapter
+        return adapter.sign(call, self.now()) if isinstance(adapter, SigningAdapter) else call
 
     def _aimed(self, call: HttpCall) -> HttpCall:
         if self.base_url is None:

@@ -56,7 +56,11 @@ def misfits(
     own: Kind | None, *, base_url: str | None, allow_plaintext: bool
 ) -> Iterator[tuple[str, str]]:
     """What every provider can be told, but not one of this kind: the setting, and what is wrong."""
+    if own is None:
+        return
     if not isinstance(own, Connector):
+        if own.facts.self_hosted and base_url is None:
+            yield "BASE_URL", "is required: a provider of this kind has no address of its own"
         return
     if base_url is not None:
         yield "BASE_URL", "must not be set: a provider of this kind is not reached by a URL"

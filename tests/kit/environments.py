@@ -11,7 +11,7 @@ from pydantic.dataclasses import dataclass
 
 from smsp.mail import Mailbox, Send
 from smsp.outcome import Outcome, Sent
-from smsp.providers.protocols import Adapter, Capabilities, HttpCall, HttpReply, ProbeCall
+from smsp.providers.protocols import Adapter, Capabilities, Facts, HttpCall, HttpReply, ProbeCall
 from smsp.settings import Settings, SettingsError, load
 
 KEY = "a-key-of-more-than-16-characters"
@@ -50,6 +50,7 @@ class Pigeon:
     loft_name: str
     wing: Literal["left", "right"] = "left"
 
+    facts: ClassVar = Facts("Pigeon", ("sky",), "none", "none")
     capabilities: ClassVar = Capabilities()
     control_headers: ClassVar = ()
 

@@ -8,7 +8,7 @@ from actors.trip import Consecutive, FirstFailure
 from smsp.providers import KINDS
 from smsp.settings.kinds import own_settings
 from smsp.settings.trip import FORMS
-from tests.kit.environments import PIGEON, Owl, Parrot, Pigeon, loaded, mistakes_in
+from tests.kit.environments import KEY, PIGEON, Owl, Parrot, Pigeon, loaded, mistakes_in
 
 
 def test_a_provider_inherits_what_holds_for_all():
@@ -111,6 +111,22 @@ def test_a_base_url_holds_nothing_more(text):
 
     assert list(found) == ["SMSP_PIGEON_BASE_URL"]
     assert found["SMSP_PIGEON_BASE_URL"].endswith("no path, query, fragment or user name")
+
+
+def test_a_provider_that_people_run_themselves_has_no_address_of_its_own():
+    """Where it is must be told; that, and nothing else, is missing."""
+    environ = {
+        "SMSP_API_KEY": KEY,
+        "SMSP_POLL_MESSAGE_ADDRESS": "poll@example.org",
+        "SMSP_PROVIDERS": "postal",
+        "SMSP_POSTAL_API_KEY": "postal-secret",
+    }
+
+    found = mistakes_in(environ, KINDS)
+    assert list(found) == ["SMSP_POSTAL_BASE_URL"]
+    assert found["SMSP_POSTAL_BASE_URL"].startswith("is required")
+    told = environ | {"SMSP_POSTAL_BASE_URL": "https://postal.example.org"}
+    assert mistakes_in(told, KINDS) == {}
 
 
 @pytest.mark.parametrize(
