@@ -8,11 +8,14 @@ signal stops at once.
 from __future__ import annotations
 
 import signal
+import socket
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 
+import h11
 import trio
 from hypercorn.config import Config
+from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ASGIFramework, ConnectionState
@@ -20,8 +23,9 @@ from hypercorn.utils import repr_socket_addr, wrap_app
 
 from actors import AllQuarantined
 from smsp.settings import Settings
-from smsp.telemetry import Log, Telemetry
+from smsp.telemetry import Log, Telemetry, described
 from smsp.web.app import create_app
+from smsp.web.events import tell
 from smsp.wiring import House, house
 
 EXIT_DRAINED, EXIT_CUT, EXIT_QUARANTINED = 0, 1, 70
@@ -30,6 +34,10 @@ IDLE_S = 75.0
 it is they who close, and no request meets a connection that is just being closed."""
 LAST_ANSWERS_S = 2.0
 """Seconds in which the answers of calls that were cut must have been written."""
+UNREAD_MS_MAX = 10_000
+"""Milliseconds for which a caller may leave unread what we have written; then its connection is
+dropped. hypercorn shields its writes, so no scope of ours could end one, and a caller who stops
+reading would hold up the end of the process. The kernel can (Linux: tcp(7))."""
 HEAD_BYTES_MAX = 64 * 1024
 BACKLOG = 1024
 
@@ -60,9 +68,13 @@ class HypercornLog:
     exception = error
     critical = error
 
+    def connection_failed(self, error: BaseException) -> None:
+        """A caller made hypercorn fail."""
+        self._log.warning("server.connection_failed", **described(error))
+
 
 def hypercorn_config(host: str, port: int, log: Log, *, idle_s: float, graceful_s: float) -> Config:
-    """How hypercorn is to serve: quiet, with our times and bounds, HTTP/1.1 if TLS asks."""
+    """How hypercorn is to serve: quiet, with our times and bounds."""
     config = Config()
     config.bind = [f"[{host}]:{port}" if ":" in host else f"{host}:{port}"]
     config.alpn_protocols = ["http/1.1"]
@@ -76,11 +88,51 @@ def hypercorn_config(host: str, port: int, log: Log, *, idle_s: float, graceful_
     return config
 
 
+class Http1(H11Protocol):
+    """HTTP/1.1 and nothing else. Who asks to go on in HTTP/2 or as a WebSocket is answered as if it
+    had not (RFC 9110, section 7.8); hypercorn has no setting for that."""
+
+    async def _check_protocol(self, event: h11.Request) -> None:
+        """Never HTTP/2."""
+
+    async def _create_stream(self, request: h11.Request) -> None:
+        headers = [(name, value) for name, value in request.headers if name != b"upgrade"]
+        plain = h11.Request(
+            method=request.method,
+            target=request.target,
+            headers=headers,
+            http_version=request.http_version,
+        )
+        await super()._create_stream(plain)
+
+
 class Connection(TCPServer):
-    """A caller's connection, which ends when the caller has left. hypercorn 0.18 keeps it, and its
-    file descriptor, for the rest of its idle time."""
+    """A caller's connection, which ends when the caller has left, and alone when it fails.
+
+    hypercorn 0.18 keeps one that its caller has closed, and its file descriptor, for the rest of
+    its idle time; and errors that malformed requests provoke in it would end the whole server.
+    """
+
+    async def run(self) -> None:
+        """Serve the caller until the connection ends."""
+        try:
+            await super().run()
+        except* Exception as group:  # noqa: BLE001 - the HTTP edge: it costs this connection
+            self.config.log.connection_failed(group)
 
     async def _read_data(self) -> None:
+        given = self.protocol
+        given.protocol = Http1(
+            given.app,
+            given.config,
+            given.context,
+            given.task_group,
+            given.state,
+            given.ssl,
+            given.client,
+            given.server,
+            given.send,
+        )
         await super()._read_data()
         await self.idle_task.stop()
 
@@ -98,6 +150,7 @@ async def listen(
     Reports the URL when it is started. Raises ``OSError`` when the port cannot be had.
     """
     (sock,) = config.create_sockets().insecure_sockets
+    _bound_writes(sock)
     sock.listen(config.backlog)
     listener = trio.SocketListener(trio.socket.from_stdlib_socket(sock))
     context = WorkerContext(None)
@@ -112,6 +165,13 @@ async def listen(
             listening.cancel_scope.cancel()
         await context.terminated.set()
         connections.cancel_scope.deadline = trio.current_time() + config.graceful_timeout
+
+
+def _bound_writes(listening: socket.socket) -> None:
+    """Connections inherit this from the socket that they are accepted from."""
+    option = getattr(socket, "TCP_USER_TIMEOUT", None)
+    if option is not None:
+        listening.setsockopt(socket.IPPROTO_TCP, option, UNREAD_MS_MAX)
 
 
 async def serve(
@@ -164,6 +224,7 @@ async def _run(
     async with trio.open_nursery() as nursery:
         await nursery.start(running.supervisor.run)
         services.readiness.started = True
+        nursery.start_soon(tell, services)
         url = await nursery.start(answer_callers)
         log.info("server.started", url=url, version=services.version)
         on_listening(url)
@@ -182,6 +243,7 @@ async def _stop(
     services.readiness.draining = True
     await trio.sleep(settings.drain_delay_s)
     close_listener.set()
+    services.watching.feed.end()
     status = EXIT_CUT
     with trio.move_on_after(settings.drain_timeout_s):
         await served.wait()

@@ -28,9 +28,10 @@ async def stream(
             async with answer as pieces:
                 async for piece in pieces:
                     await send({"type": "http.response.body", "body": piece, "more_body": True})
-        # Outside the scope, so that hypercorn's closing runs to its end. It then says that the
-        # exchange is over, and the listener ends, too.
+        # Outside the scope, so that hypercorn's closing runs to its end; heard, since it says there
+        # that the exchange is over, and needs room to say it.
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+        nursery.cancel_scope.cancel()
 
 
 async def _listen(receive: ASGIReceiveCallable, telling: trio.CancelScope) -> None:

@@ -54,6 +54,8 @@ class Caller:
         }
         self._say, self._hear = trio.open_memory_channel[dict[str, Any]](inf)
         self.told: list[dict[str, Any]] = []
+        self._reading = trio.Event()
+        self._reading.set()
 
     def says(self, body: bytes, *, more: bool = False) -> None:
         """A piece of the body comes."""
@@ -62,6 +64,14 @@ class Caller:
     def hangs_up(self) -> None:
         """The connection is gone."""
         self._say.send_nowait({"type": "http.disconnect"})
+
+    def stops_reading(self) -> None:
+        """From now on whoever writes to this caller has to wait."""
+        self._reading = trio.Event()
+
+    def reads_on(self) -> None:
+        """The caller reads what has been written meanwhile, and everything after."""
+        self._reading.set()
 
     async def exchange(self) -> None:
         """Let the application handle the request to its end."""
@@ -94,5 +104,6 @@ class Caller:
     async def _told(self, message: dict[str, Any]) -> None:
         await trio.lowlevel.checkpoint()
         self.told.append(message)
+        await self._reading.wait()
         if self.over:
             self.hangs_up()

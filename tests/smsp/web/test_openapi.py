@@ -20,8 +20,8 @@ from smsp.web.replies import ErrorCode
 from tests.kit.openapi import Described
 from tests.kit.web import fake_services
 
-NOT_DESCRIBED = {("GET", "/docs/assets/<name>")}
-"""The page's own files: nobody else asks for them."""
+NOT_DESCRIBED = {("GET", "/docs/assets/<name>"), ("GET", "/dashboard/<of>/<name>")}
+"""The pages' own files: nobody else asks for them."""
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +127,7 @@ def test_a_key_may_be_shown_in_two_ways(described):
     [
         ("POST", "/email", Scope.SEND),
         ("GET", "/providers", Scope.OBSERVE),
+        ("GET", "/providers/events", Scope.OBSERVE),
         ("GET", "/providers/{name}", Scope.OBSERVE),
     ],
 )
