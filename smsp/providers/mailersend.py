@@ -11,6 +11,7 @@ Owns how a message is said to MailerSend and what its answers mean. Must not kno
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import ClassVar
 
 import orjson
@@ -183,24 +184,19 @@ def _all_suppressed(reply: HttpReply) -> bool:
 
 def _words(reply: HttpReply) -> str:
     body = answers.json_of(reply)
-    errors = answers.member(body, "errors")
+    said = "; ".join(filter(None, (*_warnings(body), *_errors(body))))
+    return said or answers.text(answers.member(body, "message")) or answers.body_text(reply)
+
+
+def _warnings(body: object) -> Iterator[str]:
     warnings = answers.member(body, "warnings")
-    said = [
-        *(map(_warning_words, warnings) if isinstance(warnings, list) else ()),
-        *(
-            map(_error_words, *zip(*errors.items(), strict=True))
-            if isinstance(errors, dict) and errors
-            else ()
-        ),
-    ]
-    words = "; ".join(filter(None, said)) or answers.text(answers.member(body, "message"))
-    return words or answers.body_text(reply)
+    for warning in warnings if isinstance(warnings, list) else ():
+        yield answers.coded(warning, "type", "warning")
 
 
-def _warning_words(warning: object) -> str:
-    return answers.coded(warning, "type", "warning")
-
-
-def _error_words(field: str, texts: object) -> str:
-    words = " ".join(map(answers.text, texts)) if isinstance(texts, list) else answers.text(texts)
-    return f"{field}: {words}"
+def _errors(body: object) -> Iterator[str]:
+    """Each field has a list of texts."""
+    errors = answers.member(body, "errors")
+    for field, texts in errors.items() if isinstance(errors, dict) else ():
+        words = map(answers.text, texts) if isinstance(texts, list) else (answers.text(texts),)
+        yield f"{field}: {' '.join(words)}"

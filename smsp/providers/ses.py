@@ -218,9 +218,7 @@ def _words(reply: HttpReply) -> str:
     body = answers.json_of(reply)
     in_body = answers.text(answers.member(body, "__type")).rpartition("#")[2]
     error = (reply.headers.get("x-amzn-errortype") or in_body).partition(":")[0]
-    # Spelt "Message" by the front that checks signatures.
-    message = next(
-        filter(None, (answers.text(answers.member(body, name)) for name in ("message", "Message"))),
-        "",
-    )
+    # Spelt with a capital by the front that checks signatures.
+    spellings = (answers.text(answers.member(body, name)) for name in ("message", "Message"))
+    message = next(filter(None, spellings), "")
     return ": ".join(filter(None, (error, message))) or answers.body_text(reply)

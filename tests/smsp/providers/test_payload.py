@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smsp.mail import Attachment
-from smsp.providers.payload import base64, bodies, filled
-from tests.kit.mails import send
+from smsp.providers.payload import base64, bodies, email_and_name, filled
+from tests.kit.mails import mailbox, send
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,9 @@ def test_a_file_in_base64_is_read_back(content):
     """Every byte of it, without line breaks."""
     text = base64(Attachment("a", "b", content))
     assert b64decode(text, validate=True) == content
+
+
+def test_a_mailbox_without_a_name_has_no_empty_one():
+    """Some providers refuse a name that is empty."""
+    assert email_and_name(mailbox("a@b.example")) == {"email": "a@b.example"}
+    assert email_and_name(mailbox("a@b.example", "A")) == {"email": "a@b.example", "name": "A"}
