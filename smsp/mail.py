@@ -89,12 +89,15 @@ class Send:
 
     ``id`` is the UUIDv4 that ``POST /email`` answers with. It travels with the message
     (as custom argument, variable or header) so that a duplicate can be traced.
-    ``request_key`` ties the log lines of one HTTP request together.
+    ``request_key`` ties the log lines of one HTTP request together. ``owner`` is the name of the
+    API key that sent it, ``idempotency_key`` the caller's own name for the message, if it has one.
     """
 
     id: UUID
     mail: Mail
     request_key: str = ""
+    owner: str = ""
+    idempotency_key: str | None = None
 
     @property
     def message_id(self) -> str:

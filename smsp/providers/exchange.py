@@ -57,11 +57,18 @@ class Exchange:
 
     ``timeout_s`` is each phase's time. With ``on_written`` it is called in the very step in which
     the last byte has been handed to the socket, and from then on somebody else bounds the wait
-    for the answer; without it the answer has ``timeout_s``, too.
+    for the answer, unless ``answer_s`` does; without it the answer has ``timeout_s``, too.
     """
 
-    def __init__(self, timeout_s: float, on_written: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        timeout_s: float,
+        on_written: Callable[[], None] | None = None,
+        *,
+        answer_s: float | None = None,
+    ) -> None:
         self._timeout_s = timeout_s
+        self._answer_s = answer_s or (timeout_s if on_written is None else inf)
         self._on_written = on_written
         self._phase = Phase.WAITING
         self._written_at: float | None = None
@@ -146,7 +153,7 @@ class Exchange:
                 pass  # Connecting and TLS share one time.
             case Phase.WRITTEN:
                 self._written_at = trio.current_time()
-                self._grant(inf if self._on_written else self._timeout_s)
+                self._grant(self._answer_s)
                 if self._on_written is not None:
                     self._on_written()
             case Phase.ANSWERED:

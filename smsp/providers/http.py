@@ -14,13 +14,22 @@ from datetime import UTC, datetime
 from typing import assert_never
 
 import httpx
+import trio
 
 from actors import Progress
 from smsp.mail import Mailbox, Send
 from smsp.outcome import Blame, NotSent, Outcome, Reason, Rejected, Sent, Unknown
 from smsp.providers.exchange import Exchange, Interrupted
+from smsp.providers.idempotency import ASK_AGAIN_AFTER_S, key_of
 from smsp.providers.phases import OUTCOMES
-from smsp.providers.protocols import Adapter, HttpCall, HttpReply, ProbeCall, SigningAdapter
+from smsp.providers.protocols import (
+    Adapter,
+    HttpCall,
+    HttpReply,
+    IdempotentAdapter,
+    ProbeCall,
+    SigningAdapter,
+)
 
 IDLE_S = 10.0
 """Seconds an idle connection is kept. Well below the minute after which providers close theirs:
@@ -51,9 +60,30 @@ class HttpProvider:
 
     async def send(self, send: Send, progress: Progress) -> Outcome:
         """Make the attempt; ``progress`` is told the moment the last byte has been written."""
-        exchange = Exchange(self.timeout_s, progress.commit)
-        result = await exchange.run(self.client, self._ready(self.adapter.encode(send)))
-        return outcome_of(result, self.adapter.decode)
+        adapter, call = self.adapter, self.adapter.encode(send)
+        if isinstance(adapter, IdempotentAdapter):
+            return await self._send_keyed(adapter.keyed(call, key_of(send, call)), progress)
+        return await self._attempt(call, Exchange(self.timeout_s, progress.commit))
+
+    async def _send_keyed(self, call: HttpCall, progress: Progress) -> Outcome:
+        """Resolve a doubt by asking the same provider again with the same key.
+
+        This goes on after the caller has been told that time is up, as any call does. Only ``Sent``
+        resolves the doubt: a refusal of the repetition does not prove that the first was not taken.
+        """
+        first = Exchange(self.timeout_s, progress.commit, answer_s=self.timeout_s)
+        outcome = await self._attempt(call, first)
+        for pause_s in ASK_AGAIN_AFTER_S:
+            if not isinstance(outcome, Unknown):
+                break
+            await trio.sleep(pause_s)
+            again = await self._attempt(call, Exchange(self.timeout_s))
+            if isinstance(again, Sent):
+                return again
+        return outcome
+
+    async def _attempt(self, call: HttpCall, exchange: Exchange) -> Outcome:
+        return outcome_of(await exchange.run(self.client, self._ready(call)), self.adapter.decode)
 
     async def probe(self) -> Outcome:
         """Test whether this provider would send: every step in order, until one does not pass."""

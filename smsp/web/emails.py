@@ -79,9 +79,9 @@ async def _answer(services: Services, mail: Mail, deadline: float) -> Response:
         return invalid_reply(InvalidMessage((Fault("provider", "there is no such provider"),)))
     if request.args.get("dryrun") == "true":
         return route_reply(services.mailroom.route(mail))
-    send = Send(services.new_id(), mail, g.request_key)
     key = request.headers.get("Idempotency-Key")
-    claim = Claim(send.id, g.key.name, b"" if key is None else fingerprint(mail), key)
+    send = Send(services.new_id(), mail, g.request_key, g.key.name, key)
+    claim = Claim(send.id, send.owner, b"" if key is None else fingerprint(mail), key)
     # From the ledger's begin to its end nothing can be cancelled: a send that has begun is not
     # forgotten half-way, whoever hangs up. The deadline bounds it.
     with trio.CancelScope(shield=True):
