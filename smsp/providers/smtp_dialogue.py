@@ -163,7 +163,11 @@ class _Dialogue:
                 Reason.TLS_FAILED, Blame.PROVIDER, detail="the server does not offer STARTTLS"
             )
         refused = self._expect(Phase.SECURING, "STARTTLS")
-        return refused if refused is not None else self._secure()
+        if refused is not None:
+            return refused
+        # What stands behind the 220 was put there by somebody in the clear.
+        self._connection.check_quiet()
+        return self._secure()
 
     def _secure(self) -> Outcome | None:
         self.phase = Phase.SECURING

@@ -111,7 +111,8 @@ class ProviderSettings(BaseModel):
     allow_plaintext: Flag = Field(
         False,
         validation_alias="ALLOW_PLAINTEXT",
-        description="allow `http://` in `_BASE_URL` to another machine: it exposes the credentials",
+        description="allow another machine to be spoken to without encryption, which exposes "
+        "the credentials",
     )
     base_url: Annotated[str, Parsed(parse_base_url)] | None = Field(
         None,
