@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Literal
 
@@ -19,7 +20,9 @@ THREADS_PER_HOST = 4
 FRESH_S = 30.0
 """Seconds for which an answer is used without asking again."""
 STALE_S = 3600.0
-"""Seconds for which an answer still serves when asking again fails."""
+"""Seconds for which an answer still serves when asking again fails, or takes too long."""
+PATIENCE_S = 0.5
+"""Seconds for which whoever has an old answer waits for a new one."""
 
 Host = str | bytes | None
 Port = str | bytes | int | None
@@ -61,18 +64,13 @@ class Resolver(trio.abc.HostnameResolver):
         fresh = self._recall(question, FRESH_S)
         if fresh is not None:
             return fresh
-        limiter = self._limiters.setdefault(host, trio.CapacityLimiter(THREADS_PER_HOST))
-        try:
-            addresses = await trio.to_thread.run_sync(
-                partial(self._lookup, *question), abandon_on_cancel=True, limiter=limiter
-            )
-        except OSError:
-            stale = self._recall(question, STALE_S)
-            if stale is None:
-                raise
-            return stale
-        self._known[question] = (trio.current_time(), addresses)
-        return addresses
+        stale = self._recall(question, STALE_S)
+        if stale is None:
+            return await self._ask(question)
+        # A resolver that fails mostly hangs, so that waiting for its failure would be too long.
+        with trio.move_on_after(PATIENCE_S), suppress(OSError):
+            return await self._ask(question)
+        return stale
 
     async def getnameinfo(
         self, sockaddr: tuple[str, int] | tuple[str, int, int, int], flags: int
@@ -81,6 +79,14 @@ class Resolver(trio.abc.HostnameResolver):
         return await trio.to_thread.run_sync(
             socket.getnameinfo, sockaddr, flags, abandon_on_cancel=True
         )
+
+    async def _ask(self, question: _Question) -> Addresses:
+        limiter = self._limiters.setdefault(question[0], trio.CapacityLimiter(THREADS_PER_HOST))
+        addresses = await trio.to_thread.run_sync(
+            partial(self._lookup, *question), abandon_on_cancel=True, limiter=limiter
+        )
+        self._known[question] = (trio.current_time(), addresses)
+        return addresses
 
     def _recall(self, question: _Question, age_s_max: float) -> Addresses | None:
         known = self._known.get(question)

@@ -10,7 +10,7 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from smsp.providers.names import FRESH_S, STALE_S, THREADS_PER_HOST, Resolver
+from smsp.providers.names import FRESH_S, PATIENCE_S, STALE_S, THREADS_PER_HOST, Resolver
 
 ADDRESSES = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 443))]
 OTHERS = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.2", 443))]
@@ -76,6 +76,28 @@ async def test_stale(mock_clock):
     assert await resolver.getaddrinfo("alive", 443) == ADDRESSES
     names.known["alive"] = OTHERS
     assert await resolver.getaddrinfo("alive", 443) == OTHERS
+
+
+async def test_a_hanging_resolver(mock_clock):
+    """An old answer serves after a short wait when asking again hangs, as a dead resolver does."""
+    freed = Event()
+    names = Names(alive=ADDRESSES)
+
+    def lookup(host, *rest):
+        if names.asked["alive"]:
+            freed.wait(GIVE_UP_S)
+        return names.lookup(host, *rest)
+
+    resolver = Resolver(lookup)
+    await resolver.getaddrinfo("alive", 443)
+    mock_clock.jump(FRESH_S + 0.1)
+    mock_clock.autojump_threshold = 0
+    asked_at = trio.current_time()
+    try:
+        assert await resolver.getaddrinfo("alive", 443) == ADDRESSES
+        assert trio.current_time() - asked_at == pytest.approx(PATIENCE_S)
+    finally:
+        freed.set()
 
 
 async def test_too_old(mock_clock):
