@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import pytest
 import trio
 
@@ -16,9 +18,13 @@ from actors import (
     Refused,
     Replied,
     Settled,
+    Snapshot,
     Success,
     Unanswered,
 )
+from actors.ask import ReplySlot
+from actors.breaker import Event
+from actors.messages import Hold
 from tests.kit.actors import DOWN, HUNG_S, Act, crash, running
 
 
@@ -200,6 +206,20 @@ async def test_an_order_is_carried_out_once_although_its_notice_crashes(autojump
         assert (await rig.circuit.hold(open=True)).state == "held_open"
         shown = await rig.quiet()
         assert (shown.state, shown.restarts) == ("held_open", 1)
+        (crashed,) = rig.seen.of(Crashed)
+        assert isinstance(crashed.error, ExceptionGroup)
+        assert "a bug in observe()" in str(crashed.error.exceptions)
+
+
+async def test_an_order_that_crashes_the_actor_is_answered_and_not_tried_again(autojump_clock):
+    """The next life is spared what ended this one; the operator sees that nothing is held."""
+    async with running() as rig:
+        slot: ReplySlot[Snapshot] = ReplySlot()
+        # No order of the public ones can crash: this one is no move in any state it meets.
+        poison = Hold(Event.PROBE_PASSED, inf, slot)
+        shown = await rig.circuit._order(poison, slot)
+        assert shown.state == "closed"
+        assert (await rig.quiet()).restarts == 1
 
 
 async def test_an_order_given_while_the_actor_tidies_up_is_carried_out(autojump_clock):

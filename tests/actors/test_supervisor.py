@@ -96,6 +96,27 @@ async def test_an_order_ends_a_quarantine(autojump_clock, order: str):
         else:
             shown = await rig.circuit.hold(open=order == "hold open")
             assert shown.state == order.replace("hold ", "held_")
+        assert trio.current_time() == 0.0
+
+
+async def test_a_revived_actor_has_a_clean_record(autojump_clock):
+    """Its earlier crashes were paid for: as many as before are borne again."""
+    async with running(beside=True) as rig:
+        await crash_times(rig, 6)
+        await rig.circuit.release()
+        await rig.quiet()
+        await crash_times(rig, 5)
+        assert (rig.now_shows.state, rig.now_shows.restarts) == ("closed", 10)
+
+
+async def test_the_same_actor_may_be_quarantined_again(autojump_clock):
+    """Only those in quarantine now are counted, or twice one would pass for all."""
+    async with running(beside=True, intensity=Intensity(restarts_max=0)) as rig:
+        for _ in range(3):
+            await crash(rig)
+            assert rig.now_shows.state == "quarantined"
+            await rig.circuit.release()
+            assert (await rig.quiet()).state == "closed"
 
 
 async def test_an_order_that_arrives_with_the_last_crash_does_not_wait_it_out(autojump_clock):
