@@ -31,6 +31,7 @@ INTERESTING = (
     Rejected(Reason.BAD_RECIPIENT),
     NotSent(Reason.REFUSED_4XX, Blame.NOBODY),
     NotSent(Reason.SENDER_NOT_ALLOWED, Blame.NOBODY),
+    NotSent(Reason.NEEDS_SMTPUTF8, Blame.NOBODY),
     NotSent(Reason.CONNECT_FAILED, Blame.PROVIDER),
     NotSent(Reason.THROTTLED, Blame.THROTTLE),
     NotSent(Reason.DEADLINE, Blame.NOBODY),
@@ -52,10 +53,13 @@ results = st.one_of(
 
 
 def judges_nothing(result):
-    """A provider did not understand the message, or not its sender: a verdict if all say so."""
+    """A provider did not understand the message or its sender, or when asked could not carry it:
+    a verdict if all say so."""
     return isinstance(result, NotSent) and result.reason in (
         Reason.REFUSED_4XX,
         Reason.SENDER_NOT_ALLOWED,
+        Reason.NEEDS_SMTPUTF8,
+        Reason.TOO_MANY_RECIPIENTS,
     )
 
 
