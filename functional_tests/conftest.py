@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import orjson
 import pytest
@@ -20,8 +21,12 @@ from functional_tests.kit.processes import Process, running
 from functional_tests.kit.simulators import Simulators, settings_for
 from functional_tests.kit.smsp import KEY, Smsp, bugs_in
 
+T = TypeVar("T")
+
 RUNNING = pytest.StashKey[list[Process]]()
 LOG_CHARACTERS_SHOWN = 20_000
+START_WITHIN_S = 60.0
+"""Most of a start is importing, of which a busy machine does little at a time."""
 
 StartSmsp = Callable[..., Smsp]
 
@@ -42,13 +47,13 @@ def register(request) -> list[Process]:
     return request.session.stash.setdefault(RUNNING, [])
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def simulators(register, tmp_path_factory) -> Iterator[Simulators]:
-    """Both providers, simulated, for the tests of one file."""
+    """Both providers, simulated. Who uses them mends them, and empties the outbox, first."""
     log_path = tmp_path_factory.mktemp("simulators") / "log"
     process = Process("the simulators", ["smsp.simulator"], {}, log_path)
     with running(process, register):
-        where = eventually(lambda: _first_line(process), "the simulators have started")
+        where = _started("the simulators", lambda: _first_line(process))
         with closing(Simulators(orjson.loads(where))) as simulators:
             yield simulators
 
@@ -115,11 +120,15 @@ def running_smsp(
         **settings,
     }
     with running(Process("smsp", ["smsp", "serve"], environ, log_path), register) as process:
-        started = eventually(lambda: process.event("server.started"), "smsp has started")
+        started = _started("smsp", lambda: process.event("server.started"))
         with closing(Smsp(started["url"], KEY, process)) as smsp:
             yield smsp
         process.end()
         assert bugs_in(process) == []
+
+
+def _started(name: str, look: Callable[[], T]) -> T:
+    return eventually(look, f"{name} has started", within_s=START_WITHIN_S)
 
 
 def _first_line(process: Process) -> str | None:

@@ -13,6 +13,7 @@ from functional_tests.kit.processes import Process, clean_environ, running
 from smsp.simulator import fault_table
 
 LAST_LINE = "Stop with Ctrl-C."
+START_WITHIN_S = 60.0
 
 
 class Demo:
@@ -20,7 +21,9 @@ class Demo:
 
     def __init__(self, process: Process) -> None:
         self.process = process
-        self.text = eventually(self._introduction, "the demo has introduced itself")
+        self.text = eventually(
+            self._introduction, "the demo has introduced itself", within_s=START_WITHIN_S
+        )
         joined = self.text.replace("\\\n", " ")
         self.commands = re.findall(r"^ +(curl .*)$", joined, re.MULTILINE)
 
