@@ -14,8 +14,8 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
+from smsp.listener import hypercorn_config, listen
 from smsp.outcome import Sent
-from smsp.serve import hypercorn_config, listen
 from smsp.web.app import create_app
 from smsp.web.services import Services
 from tests.kit.peer import Peer
@@ -214,16 +214,55 @@ async def test_a_head_without_an_end():
         assert (await peer.rest()).startswith(b"HTTP/1.1 431 ")
 
 
-async def test_a_websocket_is_refused():
-    """A handshake has an ordinary answer, with its request key."""
-    headers = (
-        "Connection: Upgrade",
-        "Upgrade: websocket",
-        "Sec-WebSocket-Version: 13",
-        "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
-        "RequestKey: k-1",
-    )
+WEBSOCKET = request(
+    "GET",
+    "/livez",
+    "Connection: Upgrade",
+    "Upgrade: websocket",
+    "Sec-WebSocket-Version: 13",
+    "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
+)
+H2C = request(
+    "GET",
+    "/livez",
+    "Connection: Upgrade, HTTP2-Settings",
+    "Upgrade: h2c",
+    "HTTP2-Settings: AAMAAABkAAQAAP__",
+)
+CHUNKED = request("POST", "/email", "Content-Type: application/json", "Transfer-Encoding: chunked")
+
+
+@pytest.mark.parametrize("said", [WEBSOCKET, H2C])
+async def test_no_other_protocol(said):
+    """Who asks to change to WebSocket or HTTP/2 has an ordinary answer, and the next one too."""
     async with running() as server, await server.connect() as peer:
-        answer = await peer.ask(request("GET", "/livez", *headers))
-    assert answer.status in (400, 404, 405)
-    assert answer.headers["requestkey"] == "k-1"
+        answers = [await peer.ask(one) for one in (said, POST)]
+    assert [answer.status for answer in answers] == [200, 200]
+    assert "requestkey" in answers[0].headers
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        request("GET", "?"),
+        request("GET", "?") + LIVEZ,
+        request("GET", "?") + b"GET \xff / HTTP/1.1\r\n\r\n",
+        WEBSOCKET + LIVEZ,
+        WEBSOCKET + b"\0",
+        H2C + b"\0",
+        CHUNKED + b"zz\r\n",
+        CHUNKED + b"5\r\nhello\r\n" + LIVEZ,
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + LIVEZ,
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\4\0\0\0\0\0\0",
+    ],
+    ids=range(10),
+)
+async def test_no_caller_can_end_the_server(said):
+    """Whatever a caller says costs no other caller anything."""
+    async with running() as server:
+        async with await server.connect() as peer:
+            await peer.stream.send_all(said)
+            with suppress(trio.BrokenResourceError):
+                await peer.rest()
+        async with await server.connect() as other:
+            assert (await other.ask(LIVEZ)).status == 200

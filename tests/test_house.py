@@ -32,8 +32,9 @@ TOP_LEVEL = {
 BROAD_EXCEPTS = {
     "actors/tasks.py": 2,  # the code that makes a call or a probe
     "actors/supervisor.py": 1,  # an actor's loop
+    "smsp/listener.py": 1,  # a caller's connection
 }
-"""Where a bug may be caught. The HTTP edge catches by Quart's error handler, not by ``except``."""
+"""Where a bug may be caught. What a route raises is caught by Quart's error handler."""
 CLOCKS = {
     "smsp/providers/exchange.py",  # when an answer came, for providers that name the time of day
     "smsp/providers/http.py",  # for providers that want the time of day signed

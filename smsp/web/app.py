@@ -11,10 +11,8 @@ from types import MappingProxyType
 from uuid import uuid4
 
 import trio
-from quart import Response, g, request, websocket
-from quart.typing import ResponseTypes
+from quart import Request, Response, g, request
 from quart_trio import QuartTrio
-from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from smsp.telemetry import described
@@ -68,7 +66,6 @@ def create_app(services: Services) -> App:
     # Hooks are async, all of them: Quart would run synchronous ones in threads.
     app.before_request(_arrive(services))
     app.after_request(_depart(services))
-    app.after_websocket(_refuse)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _bug(services))
     return app
@@ -77,7 +74,7 @@ def create_app(services: Services) -> App:
 def _arrive(services: Services) -> Callable[[], Awaitable[Response | None]]:
     async def arrive() -> Response | None:
         g.arrived_at = trio.current_time()
-        g.request_key = _request_key(request.headers)
+        g.request_key = _request_key(request)
         g.told = {}
         if services.keyring.in_url(request.path, request.args.items(multi=True)):
             return error_reply(
@@ -114,16 +111,9 @@ def _depart(services: Services) -> Callable[[Response], Awaitable[Response]]:
     return depart
 
 
-async def _refuse(response: ResponseTypes | None) -> ResponseTypes | None:
-    # No route is a WebSocket; the error that a handshake gets is an answer like any other.
-    if response is not None:
-        response.headers["RequestKey"] = _request_key(websocket.headers)
-    return response
-
-
-def _request_key(headers: Headers) -> str:
+def _request_key(asked: Request) -> str:
     for name in ("RequestKey", "X-Request-ID"):
-        text = headers.get(name, "")
+        text = asked.headers.get(name, "")
         if 0 < len(text) <= REQUEST_KEY_CHARACTERS_MAX and _is_token(text):
             return text
     return str(uuid4())

@@ -78,6 +78,8 @@ class LeanConnection(TrioASGIHTTPConnection):
     """One request, handled in the task that hypercorn gave it."""
 
     async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        if not self.scope["path"]:  # "GET ?": nothing is there, but Quart needs a path to say so
+            self.scope["path"] = "*"
         request = self._create_request_from_scope(send)
         assert isinstance(request.body, PulledBody)
         request.body.receive = receive

@@ -31,16 +31,15 @@ class Caller:
         method: str = "POST",
         headers: Mapping[str, str] | None = None,
         query: str = "",
-        kind: str = "http",
     ) -> None:
         given = {"X-API-KEY": KEY, "Content-Type": "application/json"} | dict(headers or {})
         self._app = app
         self.scope = {
-            "type": kind,
+            "type": "http",
             "asgi": {"version": "3.0", "spec_version": "2.1"},
             "http_version": "1.1",
             "method": method,
-            "scheme": "ws" if kind == "websocket" else "http",
+            "scheme": "http",
             "path": path,
             "raw_path": path.encode(),
             "query_string": query.encode(),
@@ -48,8 +47,7 @@ class Caller:
             "headers": [(name.lower().encode(), text.encode()) for name, text in given.items()],
             "client": ("192.0.2.1", 50000),
             "server": ("192.0.2.2", 8080),
-            "extensions": {"websocket.http.response": {}} if kind == "websocket" else {},
-            "subprotocols": [],
+            "extensions": {},
             "state": {},
         }
         self._say, self._hear = trio.open_memory_channel[dict[str, Any]](inf)
