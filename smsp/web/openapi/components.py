@@ -55,13 +55,6 @@ def parameters() -> JsonObject:
             "memory, by this node, for a day.",
             {"type": "string", "minLength": 1, "maxLength": KEY_CHARACTERS_MAX},
         ),
-        "MessageId": {
-            "name": "id",
-            "in": "path",
-            "required": True,
-            "description": "The `id` that `POST /email` answered with.",
-            "schema": {"type": "string", "format": "uuid"},
-        },
         "DryRun": _query(
             "dryrun",
             "With `true` the message is checked and nothing is sent; the answer says which "
@@ -73,14 +66,7 @@ def parameters() -> JsonObject:
             "With `any` a node is also unready while none of its circuits can take mail.",
             ["any"],
         ),
-        "ProviderName": {
-            "name": "name",
-            "in": "path",
-            "required": True,
-            "description": "The provider's name, as it is configured.",
-            "schema": {"type": "string"},
-            "example": "mailgun",
-        },
+        **_in_paths(),
     }
 
 
@@ -146,6 +132,26 @@ def responses() -> JsonObject:
             | error("method_not_allowed", "This route has other methods."),
             headers=("Allow",),
         ),
+    }
+
+
+def _in_paths() -> JsonObject:
+    return {
+        "MessageId": {
+            "name": "id",
+            "in": "path",
+            "required": True,
+            "description": "The `id` that `POST /email` answered with.",
+            "schema": {"type": "string", "format": "uuid"},
+        },
+        "ProviderName": {
+            "name": "name",
+            "in": "path",
+            "required": True,
+            "description": "The provider's name, as it is configured.",
+            "schema": {"type": "string"},
+            "example": "mailgun",
+        },
     }
 
 
