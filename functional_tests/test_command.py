@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
 
@@ -33,6 +34,11 @@ def taken_port():
     """A port that somebody else listens on."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield str(listener.getsockname()[1])
+
+
+def test_the_package_is_the_command():
+    """``python -m smsp`` is ``smsp``."""
+    assert smsp("--version").stdout == f"smsp, version {version('smsp')}\n"
 
 
 @pytest.mark.parametrize("command", ["serve", "demo"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import trio
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from smsp.outcome import Outcome, Rejected, Sent, reason_of, word
 from smsp.providers.protocols import Provider
@@ -17,7 +18,7 @@ def show_settings(settings: Settings) -> None:
     """Every setting by its variable, secrets masked, and what is doubtful about them."""
     table = Table("variable", "value", box=None, pad_edge=False)
     for variable, value in describe(settings):
-        table.add_row(variable, value)
+        table.add_row(variable, Text(value, overflow="fold"))
     console = Console()
     console.print(table)
     for warning in settings.warnings:

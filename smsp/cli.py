@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, BinaryIO
+from urllib.parse import urlsplit
 
 import click
 
@@ -61,7 +63,7 @@ def demo(host: str | None, port: int | None) -> None:
 @click.option("--url", help="Of a running SMSP; else SMSP_PROTOCOL and SMSP_HOST_PORT.")
 @click.option("--from", "sender", metavar="MAILBOX", help="Sender.")
 @click.option("--to", "recipients", metavar="MAILBOX", multiple=True, help="Recipient; may repeat.")
-@click.option("--subject", default="", help="Subject.")
+@click.option("--subject", help="Subject.")
 @click.option("--text", help="Plain text body; - reads it from standard input.")
 @click.option("--html", help="HTML body.")
 @click.option("--provider", help="The only provider that may take it.")
@@ -73,7 +75,7 @@ def send(
     url: str | None,
     sender: str | None,
     recipients: tuple[str, ...],
-    subject: str,
+    subject: str | None,
     text: str | None,
     html: str | None,
     provider: str | None,
@@ -81,21 +83,18 @@ def send(
     deadline_s: float | None,
 ) -> None:
     """Send one message through a running SMSP. The key is read from SMSP_API_KEY."""
-    if whole is not None:
-        message = _whole_message(whole.read())
-    else:
-        if not sender or not recipients:
-            raise click.UsageError("give --from and --to, or --json")
-        body = sys.stdin.read() if text == "-" else text
-        message = {
-            "fromaddress": sender,
-            "toaddress": list(recipients),
-            "subject": subject,
-            "plaintextbody": body,
-            "htmlbody": html,
-        }
-        if provider is not None:
-            message["provider"] = provider
+    parts: dict[str, object] = {
+        "--from": sender,
+        "--to": list(recipients),
+        "--subject": subject,
+        "--text": sys.stdin.read() if text == "-" else text,
+        "--html": html,
+        "--provider": provider,
+    }
+    given = [option for option, part in parts.items() if part]
+    if whole is not None and given:
+        raise click.UsageError(f"--json is a whole message; with it there is no {given[0]}")
+    message = _message_of(parts) if whole is None else _whole_message(whole.read())
     sys.exit(_send(url, message, deadline_s))
 
 
@@ -122,6 +121,18 @@ def circuit(order: str, name: str, for_s: float | None, url: str | None) -> None
 
     state = "closed" if order == "close" else order
     if not give(*_caller(url), name, state, for_s):
+        sys.exit(EXIT_FAILED)
+
+
+@main.command()
+@click.option("--watch", is_flag=True, help="Live, until interrupted.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
+@click.option("--url", help="Of a running SMSP; else SMSP_PROTOCOL and SMSP_HOST_PORT.")
+def status(watch: bool, as_json: bool, url: str | None) -> None:
+    """Show the circuits. Exit status 1 when none takes mail. The key needs `observe`."""
+    if watch and as_json:
+        raise click.UsageError("--watch is for people: without --json")
+    if not _status(_caller(url), watch=watch, as_json=as_json):
         sys.exit(EXIT_FAILED)
 
 
@@ -166,6 +177,25 @@ def _send(url: str | None, message: dict[str, object], deadline_s: float | None)
     return 0 if isinstance(outcome, Sent) else EXIT_FAILED
 
 
+def _status(caller: tuple[str, str], *, watch: bool, as_json: bool) -> bool:
+    import trio
+    from rich.console import Console
+
+    from smsp import status
+
+    async def run() -> bool:
+        async with status.Node(*caller) as node:
+            if watch:
+                return await status.watch(node, Console())
+            return await status.show(node, Console(), as_json=as_json)
+
+    try:
+        return trio.run(run)
+    except (status.NoAnswer, status.KeyRefused) as error:
+        _complain(error)
+        return False
+
+
 def _caller(url: str | None) -> tuple[str, str]:
     """The URL and the key of the SMSP that a command talks to; ends the process without one."""
     from smsp.settings import SettingsError, load_caller
@@ -178,7 +208,37 @@ def _caller(url: str | None) -> tuple[str, str]:
     if caller.key is None:
         _complain("SMSP_API_KEY is required: the key that the running SMSP knows")
         sys.exit(EXIT_WRONG)
-    return url or caller.url, caller.key.get_secret_value()
+    url = url or caller.url
+    if not _is_url(url):
+        _complain("this is no URL of an SMSP: --url, or SMSP_PROTOCOL and SMSP_HOST_PORT")
+        sys.exit(EXIT_WRONG)
+    return url, caller.key.get_secret_value()
+
+
+def _is_url(text: str) -> bool:
+    try:
+        url = urlsplit(text)
+        return url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
+    except ValueError:
+        return False
+
+
+def _message_of(parts: Mapping[str, object]) -> dict[str, object]:
+    if not parts["--from"] or not parts["--to"]:
+        raise click.UsageError("give --from and --to, or --json")
+    return {field: parts[option] for option, field in _FIELDS.items() if parts[option]}
+
+
+_FIELDS: Mapping[str, str] = MappingProxyType(
+    {
+        "--from": "fromaddress",
+        "--to": "toaddress",
+        "--subject": "subject",
+        "--text": "plaintextbody",
+        "--html": "htmlbody",
+        "--provider": "provider",
+    }
+)
 
 
 def _whole_message(text: bytes) -> dict[str, object]:
@@ -193,11 +253,17 @@ def _whole_message(text: bytes) -> dict[str, object]:
 
 def _exit_with(run: Callable[[], int]) -> None:
     """End with what ``run`` says; a port that cannot be had is a failure told in one line."""
+    from smsp.settings import SettingsError
+
+    status = EXIT_FAILED
     try:
-        sys.exit(run())
+        status = run()
     except* OSError as group:
         _complain(_first(group))
-    sys.exit(EXIT_FAILED)
+    except* SettingsError as group:
+        _complain(_first(group))
+        status = EXIT_WRONG
+    sys.exit(status)
 
 
 def _first(error: BaseException) -> BaseException:
