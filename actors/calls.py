@@ -117,11 +117,13 @@ class CallBook(Generic[Q, A]):
     def crowded_out(self) -> Call[Q, A] | None:
         """The oldest settling call, when such calls fill more than half of the hard bound.
 
-        It is to be cut: from now on it counts as unfinished only.
+        It is to be cut: from now on it counts as unfinished only. Not before its own time is up:
+        cut earlier, it could not tell of a far side that hangs, and impatient askers would hide it.
         """
         if 2 * len(self._settling) <= self._hard_max:
             return None
-        return self._settling.pop(next(iter(self._settling)))
+        oldest = next(iter(self._settling.values()))
+        return self._settling.pop(oldest.id) if oldest.judged else None
 
     def set_timer(self, call: Call[Q, A], at: float) -> None:
         """Look at this call again at ``at``."""

@@ -266,13 +266,10 @@ class Handler(Generic[Q, A]):
         if not call.answered:
             cause = Cause.TIMEOUT if time_is_up else Cause.DEADLINE
             self.outbox.reply(call.ask, Unanswered(cause, committed=True))
-            self._let_settle(call, committed_at)
+            self._calls.settle(call)
+            call.scope.deadline = committed_at + self._config.timeout_s + self._config.settle_s
         if time_is_up:
             self._judged(call, Fault(Cause.TIMEOUT, timed_out=True), now)
-
-    def _let_settle(self, call: Call[Q, A], committed_at: float) -> None:
-        self._calls.settle(call)
-        call.scope.deadline = committed_at + self._config.timeout_s + self._config.settle_s
         crowded_out = self._calls.crowded_out()
         if crowded_out is not None:
             crowded_out.scope.cancel()

@@ -65,13 +65,17 @@ def test_it_is_full_at_the_hard_bound():
 
 
 def test_the_oldest_settling_call_is_crowded_out():
-    """As soon as they fill more than half of the bound, and not before."""
+    """As soon as they fill more than half of the bound and its time is up, and not before."""
     calls = [call(n) for n in range(3)]
     made = book(*calls)
     for one in calls[:2]:
         made.settle(one)
+        one.judged = True
     assert made.crowded_out() is None
     made.settle(calls[2])
+    calls[0].judged = False
+    assert made.crowded_out() is None
+    calls[0].judged = True
     assert made.crowded_out() is calls[0]
     assert made.crowded_out() is None
 

@@ -60,14 +60,26 @@ async def test_a_hundred_hung_calls_never_keep_a_recovered_far_side_shut(autojum
 
 
 async def test_the_oldest_settling_call_is_cut_beyond_half_of_the_bound(autojump_clock):
-    """Calls that nobody waits for never fill more than half of ``max_in_flight``."""
+    """Calls whose time is up never fill more than half of ``max_in_flight``."""
     async with running(max_in_flight=4, trip=Consecutive(99)) as rig:
         acts = [Act(after_s=HUNG_S) for _ in range(3)]
         for act in acts:
             await rig.ask(act, within_s=0.25)
-        shown = await rig.quiet()
+        assert (await rig.quiet()).settling == 3
+        shown = await rig.at(3.0)
         assert (shown.in_flight, shown.settling) == (2, 2)
         assert [settled.question for settled in rig.seen.of(Settled)] == [acts[0]]
+
+
+async def test_impatient_askers_do_not_hide_a_far_side_that_hangs(autojump_clock):
+    """However many there are and however short their patience: a call is only cut when its own
+    time is up, so what it has to say of the far side is heard."""
+    async with running(max_in_flight=4, timeout_s=2.0) as rig:
+        for _ in range(40):
+            await rig.ask(Act(after_s=HUNG_S), within_s=0.1)
+            await trio.sleep(0.1)
+        assert rig.now_shows.state == "open"
+        assert rig.now_shows.last_failure.reason == "timeout"
 
 
 async def test_a_call_that_will_not_be_cut_counts_until_it_is_over(autojump_clock):
