@@ -63,11 +63,13 @@ class Unanswered:
     """A call began and no answer came in time.
 
     ``committed`` tells whether it may have taken effect. If not, it never will: it is over,
-    and nothing of it is written afterwards.
+    and nothing of it is written afterwards. ``stage`` is where it was cut short, in the call's
+    own word, if it was and had one.
     """
 
     cause: Cause
     committed: bool
+    stage: str = ""
 
 
 Reply = Answered[A] | Refused | Unanswered

@@ -248,7 +248,7 @@ class Handler(Generic[Q, A]):
             case Finished():
                 self._reply(call, Answered(message.answer), now)
             case Stopped():
-                self._reply(call, Unanswered(call.cause, committed), now)
+                self._reply(call, Unanswered(call.cause, committed, message.stage), now)
             case Failed():
                 self._reply(call, Unanswered(Cause.FAILED, committed), now)
         self._calls.remove(call)

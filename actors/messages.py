@@ -41,9 +41,10 @@ class Finished(Generic[A]):
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """The call was cancelled and is over."""
+    """The call was cancelled in this stage of its own, and is over."""
 
     call_id: int
+    stage: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,13 +24,15 @@ A = TypeVar("A")
 class Progress:
     """Through this a call tells how far it has come."""
 
-    __slots__ = ("_call_id", "_post", "_scope", "committed")
+    __slots__ = ("_call_id", "_post", "_scope", "committed", "stage")
 
     def __init__(self, call_id: int, scope: Scope, post: Callable[[Committed], None]) -> None:
         self._call_id = call_id
         self._scope = scope
         self._post = post
         self.committed = False
+        self.stage = ""
+        """What the call is doing, in a word of its own: told if it is cut short there."""
 
     def commit(self) -> None:
         """From now on the call may have taken effect.
@@ -81,14 +83,14 @@ class Tasks(Generic[Q, A]):
     # Both catch outside their scope, which by then has taken its own cancellation out of a group.
 
     async def _make_call(self, call_id: int, question: Q, scope: trio.CancelScope) -> None:
-        end: Finished[A] | Stopped | Failed = Stopped(call_id)
+        progress = Progress(call_id, scope, self._post)
+        end: Finished[A] | Failed | None = None
         try:
             with scope:
-                answer = await self._call(question, Progress(call_id, scope, self._post))
-                end = Finished(call_id, answer)
+                end = Finished(call_id, await self._call(question, progress))
         except Exception as error:  # noqa: BLE001 - a bug in a call costs that call, not the actor
             end = Failed(call_id, error)
-        self._post(end)
+        self._post(Stopped(call_id, progress.stage) if end is None else end)
 
     async def _make_probe(self, permit: Permit, scope: trio.CancelScope) -> None:
         started_at = trio.current_time()

@@ -56,6 +56,8 @@ def result_of(reply: Reply[Outcome]) -> Result:
             return answer
         case Refused(reason=refusal):
             return mail.Refused(Reason(refusal.value))
+        case Unanswered(cause=Cause.DEADLINE, committed=False, stage="writing"):
+            return NotSent(Reason.SLOW_UPLOAD, Blame.NOBODY)
         case Unanswered(cause=cause, committed=committed):
             reason, blame = _CAUSES[cause]
             return Unknown(reason, blame) if committed else NotSent(reason, blame)

@@ -40,6 +40,13 @@ async def test_a_deadline_before_the_commit_ends_the_call(autojump_clock):
         assert (rig.far.committed, rig.now_shows.in_flight) == ([], 0)
 
 
+async def test_a_call_that_is_cut_short_tells_where_it_was(autojump_clock):
+    """In its own word, which the actor passes on."""
+    async with running() as rig:
+        reply = await rig.ask(Act(before_s=3.0, stage="writing"), within_s=1.0)
+        assert reply == Unanswered(Cause.DEADLINE, committed=False, stage="writing")
+
+
 async def test_a_deadline_before_the_commit_says_nothing_about_the_far_side(autojump_clock):
     """The asker's impatience is no fault."""
     async with running() as rig:

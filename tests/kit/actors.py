@@ -44,7 +44,8 @@ class Act:
 
     It works ``before_s``, commits unless ``commits`` is false, works ``after_s`` and says
     ``says``. ``raises`` is a bug in place of that end. ``closing_s`` is what a cancelled call
-    takes to go away; ``deaf`` ones don't hear of it and answer all the same.
+    takes to go away; ``deaf`` ones don't hear of it and answer all the same. ``stage`` is what it
+    says that it is doing.
     """
 
     says: Verdict = Success()  # noqa: RUF009 - a frozen value
@@ -54,6 +55,7 @@ class Act:
     raises: BaseException | None = None
     closing_s: float = 0.0
     deaf: bool = False
+    stage: str = ""
 
 
 HUNG_S = 1e6
@@ -95,6 +97,8 @@ class FarSide:
     async def play(self, act: Act, progress: Progress | None) -> Verdict:
         with trio.CancelScope(shield=act.deaf):
             try:
+                if progress is not None:
+                    progress.stage = act.stage
                 await _take(act.before_s)
                 if act.commits and progress is not None:
                     progress.commit()

@@ -111,3 +111,12 @@ def test_every_cause(cause, committed):
     reply = Unanswered(cause, committed)
     assert isinstance(result_of(reply), Unknown if committed else NotSent)
     assert JUDGE.word(reply) == ("unknown" if committed else "not_sent")
+
+
+def test_a_write_that_went_on_too_slowly():
+    """A caller whose patience ended while we were writing learns that; nobody is to blame."""
+    slow = Unanswered(Cause.DEADLINE, committed=False, stage="writing")
+    stuck = Unanswered(Cause.DEADLINE, committed=False, stage="connecting")
+
+    assert result_of(slow) == NotSent(Reason.SLOW_UPLOAD, Blame.NOBODY)
+    assert result_of(stuck) == NotSent(Reason.DEADLINE, Blame.NOBODY)

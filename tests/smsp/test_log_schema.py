@@ -1,0 +1,109 @@
+"""Every line of the log has the shape that ``smsp/log.schema.json`` promises."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator, ValidationError
+
+import smsp
+from actors import (
+    Answered,
+    CallFailed,
+    Cause,
+    Crashed,
+    Moved,
+    Notice,
+    Probed,
+    Refusal,
+    Refused,
+    Replied,
+    Settled,
+    State,
+    Transition,
+    Unanswered,
+)
+from smsp.mail import Send
+from smsp.outcome import Blame, NotSent, Outcome, Reason, Rejected, Sent, Unknown
+from smsp.telemetry import Telemetry, make_log
+from tests.kit.mails import send
+from tests.kit.web import Client, FakeMailroom, fake_services
+
+SCHEMA = json.loads((Path(smsp.__file__).parent / "log.schema.json").read_text("utf-8"))
+LINE = Draft202012Validator(SCHEMA)
+BUG = RuntimeError("a secret and a recipient")
+
+
+def notices() -> Iterator[Notice[Send, Outcome]]:
+    """One of every kind, and of every reason where that matters."""
+    for reason in Reason:
+        yield Replied("mailgun", send(), Answered(NotSent(reason, Blame.PROVIDER)), 0.1)
+    for outcome in (Sent("id"), Rejected(Reason.BAD_CONTENT), Unknown(Reason.TIMEOUT)):
+        yield Replied("mailgun", send(), Answered(outcome), 0.1)
+        yield Settled("mailgun", send(), Answered(outcome), 3.0)
+    for refusal in Refusal:
+        yield Replied("mailgun", send(), Refused(refusal), 0.0)
+    for cause in Cause:
+        yield Replied("mailgun", send(), Unanswered(cause, committed=False), 0.1)
+        yield Settled("mailgun", send(), Unanswered(cause, committed=True), 30.0)
+    for state in State:
+        yield Moved("mailgun", Transition(1.0, "closed", state.shown, "timeout"), 2.0)
+    for passed in (True, False):
+        yield Probed("mailgun", passed, "not_sent", "connect_failed", 0.1)
+    for quarantined in (True, False):
+        yield Crashed("mailgun", BUG, 3, quarantined)
+    yield CallFailed("mailgun", BUG)
+
+
+def lines_of(out: StringIO) -> list[dict[str, object]]:
+    """What was written, line by line."""
+    return [json.loads(line) for line in out.getvalue().splitlines()]
+
+
+def test_the_schema_is_one() -> None:
+    """It is valid itself, and refuses what it does not know."""
+    Draft202012Validator.check_schema(SCHEMA)
+    with pytest.raises(ValidationError):
+        LINE.validate({"event": "email.lost"})
+
+
+def test_every_notice_is_a_line_of_that_shape() -> None:
+    """Whatever a circuit reports."""
+    out = StringIO()
+    telemetry = Telemetry(make_log("JSON_ONELINE", debug=True, node="node-1", out=out))
+
+    reported = list(notices())
+    for notice in reported:
+        telemetry.observe(notice)
+
+    assert len(lines_of(out)) >= len(reported)
+    for line in lines_of(out):
+        LINE.validate(line)
+
+
+async def test_every_request_is_a_line_of_that_shape() -> None:
+    """Answered, refused and failed ones; they share their key with the lines of the attempt."""
+
+    async def breaks(_send: Send) -> object:
+        raise BUG
+
+    out = StringIO()
+    log = make_log("JSON_ONELINE", debug=True, node="node-1", out=out)
+    client = Client(fake_services(log=log, mailroom=FakeMailroom(breaks)))
+    for path, key in (("/providers", None), ("/livez", None), ("/nowhere", "wrong")):
+        await client.ask(path, key=key)
+    await client.ask("/email", "POST", json={"fromaddress": "a@b.c", "toaddress": "d@e.f"})
+
+    lines = lines_of(out)
+
+    assert {line["event"] for line in lines} == {
+        "request.handled",
+        "request.unauthorised",
+        "request.failed",
+    }
+    for line in lines:
+        LINE.validate(line)
