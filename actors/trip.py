@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from actors.windows import Buckets, Ring
+from actors.windows import Buckets, Ring, Seen
 
 TIMED_CALLS_MIN = 10
 """Over a time window, fewer calls than this say nothing: one failure of two is no rate."""
@@ -134,7 +134,7 @@ class _LastCalls:
         bad = failed or slow
         self._ring.record(marked=bad)
         # A good call never trips, even if it is the one that fills the ring.
-        return bad and self._ring.full and _reaches(self._percent, self._ring)
+        return bad and self._ring.full and _reaches(self._percent, self._ring.seen)
 
 
 class _LastSeconds:
@@ -144,11 +144,11 @@ class _LastSeconds:
 
     def record(self, *, failed: bool, seconds: float, now: float) -> bool:
         self._buckets.record(marked=failed, now=now)
-        enough = self._buckets.calls >= TIMED_CALLS_MIN
-        return failed and enough and _reaches(self._percent, self._buckets)
+        seen = self._buckets.seen(now)
+        return failed and seen.calls >= TIMED_CALLS_MIN and _reaches(self._percent, seen)
 
 
-def _reaches(percent: float, seen: Ring | Buckets) -> bool:
+def _reaches(percent: float, seen: Seen) -> bool:
     return 100 * seen.marked >= percent * seen.calls
 
 
