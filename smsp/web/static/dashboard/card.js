@@ -26,9 +26,9 @@ export class Card {
     this.#throughput = new Sparkline(this.parts["throughput-chart"]);
     this.#latency = new Sparkline(this.parts["latency-chart"]);
     for (const [part, state, label] of [
-      ["hold-open", "open", `Hold ${name} open`],
-      ["hold-closed", "closed", `Hold ${name} closed`],
-      ["release", "auto", `Release ${name}`],
+      ["hold-open", "open", `Hold open: ${name}`],
+      ["hold-closed", "closed", `Hold closed: ${name}`],
+      ["release", "auto", `Release: ${name}`],
     ]) {
       this.parts[part].setAttribute("aria-label", label);
       this.parts[part].addEventListener("click", () => order(name, state));
