@@ -69,7 +69,10 @@ Break a provider (down, hang or stall), and mend it:
   curl -X PUT -d down {control}/providers/mailgun
   curl -X PUT -d up {control}/providers/mailgun
 
-Watch the actors, and see what the providers really took:
+Watch the actors in a browser, with the key {DEMO_KEY}:
+  {url}/
+
+Or here; and see what the providers really took:
   curl -s {url}/providers {key}
   curl -s {control}/outbox
 
