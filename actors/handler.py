@@ -71,6 +71,8 @@ class Handler(Generic[Q, A]):
         self._calls: CallBook[Q, A] = CallBook(config.max_in_flight)
         self._ids = count()
         self._draining = False
+        self._cutting = False
+        """A cut waits for the next tick, so that an answer in the mailbox beats it."""
         self._prober = Prober(config, self.breaker, judge, self.outbox)
 
     @property
@@ -80,7 +82,7 @@ class Handler(Generic[Q, A]):
 
     def wake_at(self) -> float:
         """When the clock alone has something to do: the time of the next ``tick``."""
-        return min(self._calls.wake_at, self._prober.wake_at)
+        return -inf if self._cutting else min(self._calls.wake_at, self._prober.wake_at)
 
     def handle(self, message: Message[Q, A], effects: Effects[Q, A], now: float) -> None:
         """Take one message."""
@@ -102,13 +104,16 @@ class Handler(Generic[Q, A]):
             case Drain():
                 self._drain()
             case Cut():
-                self._cut()
+                self._drain()
+                self._cutting = True
             case _:
                 assert_never(message)
         self._circuit_moved()
 
     def tick(self, effects: Effects[Q, A], now: float) -> None:
-        """Do what the clock demands: answer who is out of time, end a hold, probe."""
+        """Do what the clock demands: cut, answer who is out of time, end a hold, probe."""
+        if self._cutting:
+            self._cut()
         for call in self._calls.due(now):
             self._call_due(call, now)
         if now >= self._prober.wake_at:
@@ -248,7 +253,12 @@ class Handler(Generic[Q, A]):
             case Finished():
                 self._reply(call, Answered(message.answer), now)
             case Stopped():
-                self._reply(call, Unanswered(call.cause, committed, message.stage), now)
+                stopped = Unanswered(call.cause, committed, message.stage)
+                self._reply(call, stopped, now)
+                if committed and not call.answered:
+                    # Its time passed just as it committed: who is told that it may have taken
+                    # effect is owed the news that no more will come of it.
+                    self.outbox.settled(call.ask, stopped, now)
             case Failed():
                 self._reply(call, Unanswered(Cause.FAILED, committed), now)
         self._calls.remove(call)
@@ -278,7 +288,9 @@ class Handler(Generic[Q, A]):
         if not call.judged:
             call.judged = True
             self.outbox.judged(verdict, now)
-            self.breaker.record(call.permit, verdict, now, now - call.started_at)
+            # The far side's own time: a long way to it does not make it slow.
+            begun_at = call.started_at if call.committed_at is None else call.committed_at
+            self.breaker.record(call.permit, verdict, now, now - begun_at)
 
     # -- the end
 
@@ -287,7 +299,7 @@ class Handler(Generic[Q, A]):
         self._prober.stop()
 
     def _cut(self) -> None:
-        self._drain()
+        self._cutting = False
         for call in self._calls:
             if call.answered:
                 continue

@@ -20,7 +20,8 @@ class Window(Protocol):
     """The memory of one rule since the circuit closed. O(1) a call, bounded."""
 
     def record(self, *, failed: bool, seconds: float, now: float) -> bool:
-        """Learn of a call that took ``seconds`` and ended at ``now``; true if it trips."""
+        """Learn of a call that ended at ``now`` after ``seconds`` of the far side's own time; true
+        if it trips."""
 
 
 class TripRule(Protocol):
@@ -95,7 +96,10 @@ class FailureRateOver:
 
 @dataclass(frozen=True, slots=True)
 class SlowCalls:
-    """``percent`` or more of the last ``calls`` failed or took longer than ``slower_than_s``."""
+    """``percent`` or more of the last ``calls`` failed or took longer than ``slower_than_s``.
+
+    What counts is the far side's own time, which begins when the call may have taken effect.
+    """
 
     percent: float
     slower_than_s: float
