@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import pytest
 
-from functional_tests.kit.processes import ROOT, clean_environ
+from functional_tests.kit.commands import rows, smsp_command
 from functional_tests.kit.simulators import settings_for
 from functional_tests.kit.smsp import KEY
 
@@ -21,26 +19,6 @@ def settings(simulators):
     simulators.mend()
     simulators.forget()
     return settings_for(simulators) | {"SMSP_API_KEY": KEY}
-
-
-def smsp_command(*arguments, environ, given=""):
-    """Run one command to its end."""
-    return subprocess.run(
-        [sys.executable, "-m", "smsp", *arguments],
-        env=clean_environ() | {"COLUMNS": "200"} | environ,
-        cwd=ROOT,
-        input=given,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
-def rows(text):
-    """The words of each line, by the first of them."""
-    lines = (line.split() for line in text.splitlines())
-    return {words[0]: words[1:] for words in lines if words}
 
 
 def test_the_settings(settings):
@@ -84,6 +62,7 @@ def test_a_probe_that_fails(settings, simulators, switch):
     verdict, _, reason = rows(done.stdout)["sendgrid"]
     assert (verdict, reason) == ("failed", {"down": "connect_failed", "hang": "timeout"}[switch])
     assert rows(done.stdout)["mailgun"][0] == "passed"
+    assert "would not close the circuit of: sendgrid" in done.stdout
 
 
 def test_a_probe_with_a_wrong_key(settings):
@@ -93,6 +72,24 @@ def test_a_probe_with_a_wrong_key(settings):
     assert done.returncode == 1
     assert rows(done.stdout)["mailgun"] == ["failed", "not_sent", "unauthorised"]
     assert wrong_key not in done.stdout + done.stderr
+
+
+def test_a_probe_that_asks_after_the_account_alone(settings, simulators):
+    """``status`` sends nothing; where there is no such call it is a mistake in the settings."""
+    done = smsp_command("check", "--probe", environ=settings | {"SMSP_MAILGUN_PROBE": "status"})
+    assert done.returncode == 0
+    assert simulators.outbox()["tested"] == {"sendgrid": 1}
+    done = smsp_command("check", "--probe", environ=settings | {"SMSP_SENDGRID_PROBE": "status"})
+    assert done.returncode == 2
+    assert "SMSP_SENDGRID_PROBE cannot be status" in done.stderr
+
+
+def test_a_probe_that_is_a_real_message(settings, simulators):
+    """``message`` is accepted by the provider like any mail, to the poll address."""
+    done = smsp_command("check", "--probe", environ=settings | {"SMSP_SENDGRID_PROBE": "message"})
+    assert done.returncode == 0
+    assert "warning: SMSP_SENDGRID_PROBE is message: each probe is a real message" in done.stdout
+    assert [one["subject"] for one in simulators.outbox()["messages"]] == ["poll"]
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,7 @@ class Reason(StrEnum):
     WRITE_TIMEOUT = "write_timeout"
     SLOW_UPLOAD = "slow_upload"
     INVALID_REQUEST = "invalid_request"
+    NO_CREDENTIALS = "no_credentials"
     # not sent: an answer that excludes acceptance
     THROTTLED = "throttled"
     UNAUTHORISED = "unauthorised"

@@ -31,7 +31,7 @@ from actors import (
 )
 from smsp.judgement import result_of
 from smsp.mail import Mailbox, Send
-from smsp.outcome import Outcome, Sent, Unknown, reason_of, word
+from smsp.outcome import Outcome, Reason, Sent, Unknown, reason_of, word
 
 RECIPIENTS_LOGGED = 10
 DOUBTS_KEPT = 10_000
@@ -117,6 +117,10 @@ class Telemetry:
                 self.log.error(event, provider=name, restarts=notice.restarts, **described(error))
             case _:
                 assert_never(notice)
+
+    def status_forbidden(self, provider: str, reason: Reason) -> None:
+        """Log that probes pass over this provider's status call, as our key may not make it."""
+        self.log.warning("probe.status_forbidden", provider=provider, reason=reason)
 
     def masked(self, mailboxes: Sequence[Mailbox]) -> list[str]:
         """Addresses as they may be logged: the first few, masked unless told otherwise."""

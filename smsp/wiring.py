@@ -8,9 +8,15 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    nullcontext,
+)
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from random import Random
 
@@ -20,13 +26,14 @@ from actors import Circuit, Config, Intensity, Notice, Observe, Supervisor
 from smsp.dispatcher import Destination, Dispatcher
 from smsp.judgement import OutcomeJudge
 from smsp.ledger import Ledger
-from smsp.mail import Send
+from smsp.mail import Mailbox, Send
 from smsp.metrics import Metrics
-from smsp.outcome import Outcome
+from smsp.outcome import Outcome, Reason
 from smsp.providers import KINDS
 from smsp.providers.http import http_provider
 from smsp.providers.mock import MockProvider
 from smsp.providers.names import Resolver
+from smsp.providers.probes import ProbedByMessage, StatusForbidden, dummy
 from smsp.providers.protocols import Capabilities, Connector, Provider
 from smsp.routing import Candidate, Failover
 from smsp.settings import ProviderSettings, Settings
@@ -40,6 +47,10 @@ PROBE_PHASES = 7
 """A probe has up to two steps of three phases each; a whole one may take so many call times."""
 MAILBOX_CAPACITY_MIN = 256
 UNLIMITED = Capabilities(smtputf8=True)
+
+
+def _told_nobody(_provider: str, _reason: Reason) -> None:
+    pass
 
 
 @dataclass(frozen=True)
@@ -67,7 +78,7 @@ async def house(settings: Settings, telemetry: Telemetry) -> AsyncIterator[House
         watching.observe(notice)
         ledger.observe(notice, trio.current_time())
 
-    async with providers(settings) as built:
+    async with providers(settings, telemetry.status_forbidden) as built:
         for one in settings.providers:
             circuits[one.name] = _circuit(one, settings, built[one.name], observe)
         destinations = {
@@ -85,12 +96,22 @@ async def house(settings: Settings, telemetry: Telemetry) -> AsyncIterator[House
 
 
 @asynccontextmanager
-async def providers(settings: Settings) -> AsyncIterator[Mapping[str, Provider]]:
-    """Every configured provider by its name, with clients of its own."""
+async def providers(
+    settings: Settings, status_forbidden: Callable[[str, Reason], None] = _told_nobody
+) -> AsyncIterator[Mapping[str, Provider]]:
+    """Every configured provider by its name, with clients of its own.
+
+    ``status_forbidden`` is told, once for each provider, that a probe passes over its status call.
+    """
     trio.socket.set_custom_hostname_resolver(Resolver())
     tls = ssl.create_default_context()
     async with AsyncExitStack() as stack:
-        yield {one.name: await _provider(one, settings, tls, stack) for one in settings.providers}
+        built: dict[str, Provider] = {}
+        for one in settings.providers:
+            told = partial(status_forbidden, one.name)
+            provider = _provider(one, settings.poll_message_address, tls, told)
+            built[one.name] = await stack.enter_async_context(provider)
+        yield built
 
 
 def node_name() -> str:
@@ -103,30 +124,41 @@ def product_version() -> str:
     return version("smsp")
 
 
-async def _provider(
-    one: ProviderSettings, settings: Settings, tls: ssl.SSLContext, stack: AsyncExitStack
-) -> Provider:
+def _provider(
+    one: ProviderSettings,
+    poll_address: Mailbox | None,
+    tls: ssl.SSLContext,
+    status_forbidden: StatusForbidden,
+) -> AbstractAsyncContextManager[Provider]:
     if one.own is None:
-        return MockProvider()
-    assert settings.poll_message_address is not None
+        return nullcontext(MockProvider())
+    assert poll_address is not None, "required outside mock mode"
     if isinstance(one.own, Connector):
-        connected = one.own.provider(
-            poll_address=settings.poll_message_address,
-            timeout_s=one.timeout_s,
-            max_in_flight=one.max_in_flight,
-            tls=tls,
-        )
-        return await stack.enter_async_context(connected)
-    return await stack.enter_async_context(
-        http_provider(
-            one.own,
-            poll_address=settings.poll_message_address,
-            timeout_s=one.timeout_s,
-            max_in_flight=one.max_in_flight,
-            tls=tls,
-            base_url=one.base_url,
-        )
+        return _connected(one, one.own, poll_address, tls)
+    return http_provider(
+        one.own,
+        poll_address=poll_address,
+        timeout_s=one.timeout_s,
+        max_in_flight=one.max_in_flight,
+        tls=tls,
+        base_url=one.base_url,
+        probe_mode=one.probe,
+        status_forbidden=status_forbidden,
     )
+
+
+@asynccontextmanager
+async def _connected(
+    one: ProviderSettings, connector: Connector, poll_address: Mailbox, tls: ssl.SSLContext
+) -> AsyncIterator[Provider]:
+    by_message = one.probe == "message"
+    # A probe that goes the way of mail has a place of its own there.
+    places = one.max_in_flight + 1 if by_message else one.max_in_flight
+    async with connector.provider(
+        poll_address=poll_address, timeout_s=one.timeout_s, max_in_flight=places, tls=tls
+    ) as provider:
+        poll = dummy(poll_address, connector.capabilities)
+        yield ProbedByMessage(provider, poll) if by_message else provider
 
 
 def _circuit(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import assert_never
 
@@ -18,10 +18,12 @@ import trio
 
 from actors import Progress
 from smsp.mail import Mailbox, Send
-from smsp.outcome import Blame, NotSent, Outcome, Reason, Rejected, Sent, Unknown
+from smsp.outcome import NotSent, Outcome, Reason, Rejected, Sent, Unknown
 from smsp.providers.exchange import Exchange, Interrupted
 from smsp.providers.idempotency import ASK_AGAIN_AFTER_S, key_of
+from smsp.providers.lending import NOT_LENT, Borrower
 from smsp.providers.phases import OUTCOMES
+from smsp.providers.probes import ProbeMode, Probing, StatusForbidden, steps_of
 from smsp.providers.protocols import (
     Adapter,
     HttpCall,
@@ -35,14 +37,16 @@ IDLE_S = 10.0
 """Seconds an idle connection is kept. Well below the minute after which providers close theirs:
 a connection that closes as we write to it makes an outcome unknown."""
 
-_MAY_NOT_ASK = frozenset({Reason.UNAUTHORISED, Reason.FORBIDDEN})
-
 
 def _time_of_day() -> datetime:
     return datetime.now(UTC)
 
 
-@dataclass(frozen=True, slots=True)
+def _told_nobody(_reason: Reason) -> None:
+    pass
+
+
+@dataclass(slots=True)
 class HttpProvider:
     """One provider's account behind its HTTP API.
 
@@ -57,50 +61,70 @@ class HttpProvider:
     timeout_s: float
     base_url: str | None = None
     now: Callable[[], datetime] = _time_of_day
+    probe_mode: ProbeMode = "auto"
+    status_forbidden: StatusForbidden = _told_nobody
+    _borrower: Borrower = field(init=False, repr=False)
+    _probing: Probing = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._borrower = Borrower(self.adapter, self.timeout_s)
+        self._probing = Probing(self.status_forbidden)
 
     async def send(self, send: Send, progress: Progress) -> Outcome:
         """Make the attempt; ``progress`` is told the moment the last byte has been written."""
-        adapter, call = self.adapter, self.adapter.encode(send)
-        if isinstance(adapter, IdempotentAdapter):
-            return await self._send_keyed(adapter.keyed(call, key_of(send, call)), progress)
-        return await self._attempt(call, Exchange(self.timeout_s, progress.commit))
+        adapter = await self._borrower.adapter()
+        if adapter is None:
+            return NOT_LENT
+        outcome = await self._send(adapter, send, progress)
+        self._probing.learn(outcome)
+        return outcome
 
-    async def _send_keyed(self, call: HttpCall, progress: Progress) -> Outcome:
+    async def probe(self) -> Outcome:
+        """Test whether this provider would send: every step in order, until one does not pass."""
+        adapter = await self._borrower.adapter()
+        if adapter is None:
+            return NOT_LENT
+
+        async def ask(step: ProbeCall) -> Outcome:
+            call = self._ready(adapter, step.call)
+            result = await Exchange(self.timeout_s).run(self.probe_client, call)
+            return outcome_of(result, step.decode)
+
+        return await self._probing.run(steps_of(adapter, self.probe_mode, self.poll_address), ask)
+
+    async def _send(self, adapter: Adapter, send: Send, progress: Progress) -> Outcome:
+        call = adapter.encode(send)
+        if isinstance(adapter, IdempotentAdapter):
+            return await self._send_keyed(
+                adapter, adapter.keyed(call, key_of(send, call)), progress
+            )
+        return await self._attempt(adapter, call, Exchange(self.timeout_s, progress.commit))
+
+    async def _send_keyed(self, adapter: Adapter, call: HttpCall, progress: Progress) -> Outcome:
         """Resolve a doubt by asking the same provider again with the same key.
 
         This goes on after the caller has been told that time is up, as any call does. Only ``Sent``
         resolves the doubt: a refusal of the repetition does not prove that the first was not taken.
         """
         first = Exchange(self.timeout_s, progress.commit, answer_s=self.timeout_s)
-        outcome = await self._attempt(call, first)
+        outcome = await self._attempt(adapter, call, first)
         for pause_s in ASK_AGAIN_AFTER_S:
             if not isinstance(outcome, Unknown):
                 break
             await trio.sleep(pause_s)
-            again = await self._attempt(call, Exchange(self.timeout_s))
+            again = await self._attempt(adapter, call, Exchange(self.timeout_s))
             if isinstance(again, Sent):
                 return again
         return outcome
 
-    async def _attempt(self, call: HttpCall, exchange: Exchange) -> Outcome:
-        return outcome_of(await exchange.run(self.client, self._ready(call)), self.adapter.decode)
+    async def _attempt(self, adapter: Adapter, call: HttpCall, exchange: Exchange) -> Outcome:
+        return outcome_of(
+            await exchange.run(self.client, self._ready(adapter, call)), adapter.decode
+        )
 
-    async def probe(self) -> Outcome:
-        """Test whether this provider would send: every step in order, until one does not pass."""
-        steps = self.adapter.probe(self.poll_address)
-        outcome: Outcome = NotSent(Reason.MISCONFIGURED, Blame.ACCOUNT)
-        for position, step in enumerate(steps, start=1):
-            result = await Exchange(self.timeout_s).run(self.probe_client, self._ready(step.call))
-            outcome = outcome_of(result, step.decode)
-            a_send_follows = any(later.sends for later in steps[position:])
-            if not (_passed(outcome) or (a_send_follows and _excused(step, outcome))):
-                return outcome
-        return outcome
-
-    def _ready(self, call: HttpCall) -> HttpCall:
+    def _ready(self, adapter: Adapter, call: HttpCall) -> HttpCall:
         """The call as it is made: a signature is over the host that is really called."""
         call = self._aimed(call)
-        adapter = self.adapter
         return adapter.sign(call, self.now()) if isinstance(adapter, SigningAdapter) else call
 
     def _aimed(self, call: HttpCall) -> HttpCall:
@@ -128,6 +152,8 @@ async def http_provider(
     max_in_flight: int,
     tls: ssl.SSLContext,
     base_url: str | None = None,
+    probe_mode: ProbeMode = "auto",
+    status_forbidden: StatusForbidden = _told_nobody,
 ) -> AsyncIterator[HttpProvider]:
     """A provider with its clients, which are closed at the end.
 
@@ -137,7 +163,16 @@ async def http_provider(
         _client(max_in_flight + 1, tls) as client,
         _client(1, tls) as probe_client,
     ):
-        yield HttpProvider(adapter, client, probe_client, poll_address, timeout_s, base_url)
+        yield HttpProvider(
+            adapter,
+            client,
+            probe_client,
+            poll_address,
+            timeout_s,
+            base_url,
+            probe_mode=probe_mode,
+            status_forbidden=status_forbidden,
+        )
 
 
 def _client(connections_max: int, tls: ssl.SSLContext) -> httpx.AsyncClient:
@@ -154,16 +189,6 @@ def _client(connections_max: int, tls: ssl.SSLContext) -> httpx.AsyncClient:
             keepalive_expiry=IDLE_S,
         ),
     )
-
-
-def _passed(outcome: Outcome) -> bool:
-    return isinstance(outcome, Sent | Rejected)
-
-
-def _excused(step: ProbeCall, outcome: Outcome) -> bool:
-    """A status call that our key may not make proves nothing, if a send step follows."""
-    refused = isinstance(outcome, NotSent) and outcome.reason in _MAY_NOT_ASK
-    return refused and not step.sends
 
 
 def _of_an_answer_too_early(status: int, outcome: Outcome) -> Outcome:

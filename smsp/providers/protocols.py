@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import ClassVar, Literal, Protocol, runtime_checkable
+from typing import ClassVar, Literal, Protocol, Self, runtime_checkable
 from uuid import UUID
 
 from actors import Progress
@@ -110,6 +110,8 @@ class Facts:
     """``counted``: a probe counts against a plan or quota; ``charged``: it costs money."""
     self_hosted: bool = False
     """It has no address of its own: ``SMSP_<NAME>_BASE_URL`` is required."""
+    refuses_reserved: bool = False
+    """It takes no mail for the domains that are set aside for examples and tests (RFC 2606)."""
 
 
 class Adapter(Protocol):
@@ -151,6 +153,39 @@ class SigningAdapter(Adapter, Protocol):
 
     def sign(self, call: HttpCall, at: datetime) -> HttpCall:
         """The same call with a signature; ``at`` has a time zone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loan:
+    """Credentials that somebody lends for a while."""
+
+    key_id: str
+    secret: str = field(repr=False)
+    session_token: str | None = field(default=None, repr=False)
+
+
+class Lender(Protocol):
+    """Who lends credentials. Keeps them until they expire, and then fetches others."""
+
+    def missing(self) -> str | None:
+        """What must be installed before anything can be lent; ``None`` if nothing must."""
+
+    def lend(self) -> Loan | None:
+        """The credentials in force, ``None`` if there are none. Blocks, perhaps for seconds."""
+
+
+@runtime_checkable
+class BorrowingAdapter(Adapter, Protocol):
+    """An adapter whose credentials may be left out of its settings, for somebody to lend."""
+
+    credentials: ClassVar[tuple[str, ...]]
+    """The settings that may be left out, by their names."""
+
+    def lender(self) -> Lender | None:
+        """Who lends them; ``None`` if they are in the settings."""
+
+    def with_loan(self, loan: Loan) -> Self:
+        """The same adapter with credentials."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,6 +86,8 @@ class Resend:
         regions=("global",),
         probe="list of our domains, then a message to delivered@resend.dev",
         probe_cost="counted",
+        # "Please use our testing email address instead of domains like `example.com`."
+        refuses_reserved=True,
     )
     capabilities: ClassVar[Capabilities] = Capabilities(
         to_max=50, bytes_max=40_000_000, tags_max=_TAGS_MAX - 1

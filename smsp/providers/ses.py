@@ -17,20 +17,29 @@ from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 
 import orjson
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
 from pydantic.dataclasses import dataclass
 
 from smsp.mail import Mail, Mailbox, Send
 from smsp.outcome import Blame, NotSent, Outcome, Reason, Rejected, Sent
 from smsp.providers import answers, mime, sigv4
 from smsp.providers.answers import Answer
+from smsp.providers.aws import DefaultChain
 from smsp.providers.credentials import ADAPTER_CONFIG, ApiKey
 from smsp.providers.payload import filled
 from smsp.providers.poll import poll
-from smsp.providers.protocols import Capabilities, Facts, HttpCall, HttpReply, ProbeCall
+from smsp.providers.protocols import (
+    Capabilities,
+    Facts,
+    HttpCall,
+    HttpReply,
+    Lender,
+    Loan,
+    ProbeCall,
+)
 
 _UNAUTHORISED = NotSent(Reason.UNAUTHORISED, Blame.ACCOUNT)
 _SENDER_NOT_ALLOWED = NotSent(Reason.SENDER_NOT_ALLOWED, Blame.NOBODY)
@@ -44,6 +53,8 @@ _ANSWERS = (
     # "Email address is not verified. The following identities failed the check in region …": the
     # sender, or in the sandbox a recipient. Either way it is not the message that is wrong.
     Answer(400, r"^MessageRejected: Email address is not verified", _SENDER_NOT_ALLOWED),
+    # moto, which plays AWS, says "Did not have authority to send from email …" of the same.
+    Answer(400, r"^MessageRejected: Did not have authority to send", _SENDER_NOT_ALLOWED),
     # "Sending suspended for this account. For more information, please check the inbox …"
     Answer(400, r"^MessageRejected: Sending (suspended|paused)", _SUSPENDED),
     # "The message can't be sent because it contains invalid content."
@@ -94,11 +105,17 @@ class Ses:
     that our id travels as a message tag and in a header.
     """
 
-    access_key_id: ApiKey = Field(description="access key id")
-    secret_access_key: ApiKey = Field(description="secret access key")
     region: Annotated[str, AfterValidator(_region)] = Field(description="AWS region")
+    access_key_id: ApiKey | None = Field(
+        default=None,
+        description="access key id; not set, with the extra `smsp[aws]`: AWS's default chain",
+    )
+    secret_access_key: ApiKey | None = Field(
+        default=None, description="secret access key", validate_default=True
+    )
     session_token: ApiKey | None = Field(
-        default=None, description="session token, for temporary credentials"
+        default=None,
+        description="session token, for temporary credentials",
     )
     configuration_set: Annotated[str, AfterValidator(_configuration_set)] | None = Field(
         default=None, description="configuration set to send with"
@@ -115,6 +132,31 @@ class Ses:
         recipients_max=50, bytes_max=38_500_000, tags_max=0
     )
     control_headers: ClassVar[tuple[str, ...]] = ("X-SES-*",)
+    credentials: ClassVar[tuple[str, ...]] = ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY")
+
+    @field_validator("secret_access_key", "session_token")
+    @classmethod
+    def _goes_with_its_id(cls, key: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        key_id = info.data.get("access_key_id", key)
+        if key is None and key_id is not None and info.field_name == "secret_access_key":
+            raise ValueError("is required with ACCESS_KEY_ID")
+        if key is not None and key_id is None:
+            raise ValueError("goes with ACCESS_KEY_ID, which is not set")
+        return key
+
+    def lender(self) -> Lender | None:
+        """AWS's default chain, unless there are keys in the settings."""
+        return DefaultChain() if self.access_key_id is None else None
+
+    def with_loan(self, loan: Loan) -> Self:
+        """The same account with these credentials."""
+        token = None if loan.session_token is None else SecretStr(loan.session_token)
+        return replace(
+            self,
+            access_key_id=SecretStr(loan.key_id),
+            secret_access_key=SecretStr(loan.secret),
+            session_token=token,
+        )
 
     def encode(self, send: Send) -> HttpCall:
         """``Content.Raw``, unsigned: see ``sign``."""
@@ -133,6 +175,8 @@ class Ses:
     def sign(self, call: HttpCall, at: datetime) -> HttpCall:
         """The call with Signature Version 4; AWS takes it for some minutes around ``at``."""
         token = self.session_token
+        assert self.access_key_id is not None, "no credentials: see with_loan"
+        assert self.secret_access_key is not None
         return sigv4.sign(
             call,
             access_key_id=self.access_key_id.get_secret_value(),

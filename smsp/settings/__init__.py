@@ -76,6 +76,7 @@ def load(
         inherited=_inherited(settings or Settings.model_construct()),
         own_variables=reading.known,
         unnamed=unnamed,
+        poll_address=None if settings is None else settings.poll_message_address,
     )
     reading.refuse_unknown()
     _warn_of_a_short_key(reading, settings)

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from pydantic.dataclasses import is_pydantic_dataclass
 from pydantic.fields import FieldInfo
 
-from smsp.providers.protocols import Connector, Kind
+from smsp.providers.protocols import BorrowingAdapter, Connector, Kind
 from smsp.settings.values import is_loopback, spelled
 
 Kinds = Mapping[str, type[Kind]]
@@ -58,6 +58,8 @@ def misfits(
     """What every provider can be told, but not one of this kind: the setting, and what is wrong."""
     if own is None:
         return
+    if isinstance(own, BorrowingAdapter):
+        yield from _not_lent(own)
     if not isinstance(own, Connector):
         if own.facts.self_hosted and base_url is None:
             yield "BASE_URL", "is required: a provider of this kind has no address of its own"
@@ -71,6 +73,14 @@ def misfits(
             "must be another, as the host is not this machine; "
             "_ALLOW_PLAINTEXT=true would expose the credentials",
         )
+
+
+def _not_lent(own: BorrowingAdapter) -> Iterator[tuple[str, str]]:
+    lender = own.lender()
+    missing = None if lender is None else lender.missing()
+    if missing is not None:
+        for setting in own.credentials:
+            yield setting, f"is required; without it only where {missing} is installed"
 
 
 def _is_connector(kind: type[Kind]) -> TypeGuard[type[Connector]]:

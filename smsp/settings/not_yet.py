@@ -21,20 +21,11 @@ NOT_YET: Mapping[str, str | None] = MappingProxyType(
 )
 """What comes in later versions, after ``SMSP_``; with the only text that this one can honour."""
 
-NOT_YET_OF_A_PROVIDER: Mapping[str, str | None] = MappingProxyType(
-    {
-        "PROBE": "auto",
-    }
-)
-"""The same, after ``SMSP_<NAME>_``."""
 
-
-def refuse_not_yet(
-    reading: Reading, prefix: str = PREFIX, settings: Mapping[str, str | None] = NOT_YET
-) -> None:
-    """Know each of ``settings`` under ``prefix``; refuse what is set and cannot be honoured."""
-    for setting, honoured in settings.items():
-        text = reading.take(prefix + setting)
+def refuse_not_yet(reading: Reading) -> None:
+    """Know each of them; refuse what is set and cannot be honoured."""
+    for setting, honoured in NOT_YET.items():
+        text = reading.take(PREFIX + setting)
         if text is not None and text != honoured:
             only = f": only {honoured} is" if honoured else ""
-            reading.refuse(prefix + setting, f"is not supported by this version{only}")
+            reading.refuse(PREFIX + setting, f"is not supported by this version{only}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import (
     BaseModel,
@@ -23,6 +23,8 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 
 from actors.trip import TripRule
+from smsp.mail import Mailbox
+from smsp.providers.probes import ProbeMode
 from smsp.providers.protocols import Kind
 from smsp.settings.accounts import (
     OLDER,
@@ -36,7 +38,7 @@ from smsp.settings.accounts import (
 )
 from smsp.settings.environment import Reading
 from smsp.settings.kinds import Kinds, misfits, own_settings, own_timeout_s
-from smsp.settings.not_yet import NOT_YET_OF_A_PROVIDER, refuse_not_yet
+from smsp.settings.probes import never_passes, price
 from smsp.settings.trip import parse_trip
 from smsp.settings.values import (
     Parsed,
@@ -103,10 +105,12 @@ class ProviderSettings(BaseModel):
         validation_alias="FROM_DOMAINS",
         description="a comma list: the only sender domains it is used for",
     )
-    probe: Literal["auto"] = Field(
+    probe: ProbeMode = Field(
         "auto",
         validation_alias="PROBE",
-        description="how an open circuit is polled: `auto`, the provider's best dummy message",
+        description="how an open circuit is polled: `auto`, as is best for its kind; `message`, by "
+        "a message really sent to `SMSP_POLL_MESSAGE_ADDRESS`; `status`, by a question about the "
+        "account alone, which tests no sending",
     )
     allow_plaintext: Flag = Field(
         False,
@@ -172,6 +176,7 @@ def read_providers(
     inherited: Mapping[str, object],
     own_variables: Iterable[str],
     unnamed: Collection[str],
+    poll_address: Mailbox | None,
 ) -> tuple[ProviderSettings, ...]:
     """The providers in their order; in mock mode the mock alone, whatever else is set.
 
@@ -190,7 +195,11 @@ def read_providers(
     names = tuple(account.name for account in used)
     _set_aside(reading, settings, named, names)
     built = (_provider(reading, account, kinds, names, inherited) for account in used)
-    return tuple(provider for provider in built if provider is not None)
+    providers = tuple(provider for provider in built if provider is not None)
+    if poll_address is not None:
+        for provider in providers:
+            _judge_probe(reading, provider, poll_address)
+    return providers
 
 
 def _set_aside(
@@ -219,7 +228,6 @@ def _provider(
     inherited: Mapping[str, object],
 ) -> ProviderSettings | None:
     prefix = prefix_of(account.name)
-    refuse_not_yet(reading, prefix, NOT_YET_OF_A_PROVIDER)
     shared = {setting: _take(reading, prefix + setting, account.name, names) for setting in SHARED}
     about: dict[str, object] = {"name": account.name, "kind": account.kind, "own": None}
     defaults = dict(inherited)
@@ -237,6 +245,17 @@ def _provider(
         for setting, message in told:
             reading.refuse(prefix + setting, message)
     return built
+
+
+def _judge_probe(reading: Reading, provider: ProviderSettings, address: Mailbox) -> None:
+    if provider.own is None:
+        return
+    variable = f"{prefix_of(provider.name)}PROBE"
+    fault = never_passes(provider.own, provider.probe, address)
+    if fault is not None:
+        reading.refuse(variable, fault)
+    elif cost := price(provider.own, provider.probe, address):
+        reading.warn(f"{variable} is {provider.probe}: {cost}")
 
 
 def _own(

@@ -17,7 +17,6 @@ from smsp.settings.accounts import KIND, OLDER, PROVIDERS, prefix_of
 from smsp.settings.environment import PREFIX
 from smsp.settings.kinds import Kinds, own_settings, own_timeout_s
 from smsp.settings.model import OWN, Settings
-from smsp.settings.not_yet import NOT_YET_OF_A_PROVIDER
 from smsp.settings.providers import INHERITED, SHARED, ProviderSettings
 from smsp.settings.values import Parsed, spelled
 
@@ -83,8 +82,7 @@ def _variable(name: str, field: FieldInfo, default: str | None = None) -> Variab
 
 def _shared() -> Iterator[Variable]:
     for name, field in SHARED.items():
-        if _is_honoured(name):
-            yield _variable(_ANY_NAME + name, field, INHERITED.get(name))
+        yield _variable(_ANY_NAME + name, field, INHERITED.get(name))
 
 
 def _of_kind(kind: str, kinds: Kinds) -> Iterator[Variable]:
@@ -120,12 +118,8 @@ def _of_provider(provider: ProviderSettings) -> Iterator[tuple[str, str]]:
 
 def _values(told: BaseModel, prefix: str) -> Iterator[tuple[str, str]]:
     for name, field in type(told).model_fields.items():
-        if isinstance(field.validation_alias, str) and _is_honoured(field.validation_alias):
+        if isinstance(field.validation_alias, str):
             yield prefix + field.validation_alias, _shown(getattr(told, name))
-
-
-def _is_honoured(setting: str) -> bool:
-    return setting not in NOT_YET_OF_A_PROVIDER or bool(NOT_YET_OF_A_PROVIDER[setting])
 
 
 def _shown(value: object) -> str:

@@ -152,6 +152,13 @@ def _origin(text: str) -> re.Match[str] | None:
     return None if bracketed and _ip(found["host"][1:-1]) is None else found
 
 
+def is_reserved(domain: str) -> bool:
+    """Whether nobody can have ``domain``: it is set aside for examples and tests (RFC 2606)."""
+    *_, name, top = ("", "", *domain.lower().rstrip(".").split("."))
+    tops = ("test", "example", "invalid", "localhost")
+    return top in tops or (name == "example" and top in ("com", "net", "org"))
+
+
 def is_loopback(host: str) -> bool:
     """Whether what is sent to ``host`` stays on this machine."""
     address = _ip(host.strip("[]"))

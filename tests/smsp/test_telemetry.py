@@ -166,6 +166,14 @@ def test_probe(passed, event):
     assert (fields["reason"], fields["seconds"]) == ("connect_failed", 1.988)
 
 
+def test_a_status_call_that_our_key_may_not_make():
+    """A probe that is less than it could be is told."""
+    log = FakeLog()
+    Telemetry(log).status_forbidden("mailgun", Reason.FORBIDDEN)
+    fields = {"level": "warning", "provider": "mailgun", "reason": "forbidden"}
+    assert log.events == [("probe.status_forbidden", fields)]
+
+
 @pytest.mark.parametrize(
     ("notice", "event"),
     [

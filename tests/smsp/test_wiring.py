@@ -7,8 +7,11 @@ from contextlib import asynccontextmanager
 import pytest
 import trio
 
+from smsp.outcome import Reason
 from smsp.providers.http import HttpProvider
 from smsp.providers.mock import MockProvider
+from smsp.providers.probes import ProbedByMessage
+from smsp.providers.smtp_provider import SmtpProvider
 from smsp.settings import load
 from smsp.telemetry import Telemetry
 from smsp.wiring import house, providers
@@ -80,3 +83,23 @@ async def test_mock_provider():
     """In mock mode no client is built at all."""
     async with providers(load(MOCK)) as built:
         assert [type(one) for one in built.values()] == [MockProvider]
+
+
+async def test_probe_modes():
+    """Each provider is probed as it was told; what speaks no HTTP can send a real message, too."""
+    smtp = {"SMSP_SMTP_HOST": "127.0.0.1", "SMSP_PROVIDERS": "mailgun,smtp"}
+    told = {"SMSP_MAILGUN_PROBE": "status", "SMSP_SMTP_PROBE": "message"}
+    async with providers(load({**MAILGUN, **smtp})) as built:
+        assert built["mailgun"].probe_mode == "auto"
+        assert isinstance(built["smtp"], SmtpProvider)
+    async with providers(load({**MAILGUN, **smtp, **told})) as built:
+        assert built["mailgun"].probe_mode == "status"
+        assert isinstance(built["smtp"], ProbedByMessage)
+
+
+async def test_a_status_call_that_is_passed_over_is_logged():
+    """By the provider's name."""
+    seen = []
+    async with providers(load(BOTH), lambda name, reason: seen.append((name, reason))) as built:
+        built["sendgrid"].status_forbidden(Reason.FORBIDDEN)
+    assert seen == [("sendgrid", Reason.FORBIDDEN)]

@@ -52,7 +52,7 @@ def test_only_the_kinds_of_the_first_smsp_need_no_name():
     base = {name: text for name, text in MAILGUN.items() if "MG" not in name}
 
     assert names(settings) == ["mailgun"]
-    assert settings.warnings == ("not used, as their provider is not: SMSP_RESEND_API_KEY",)
+    assert "not used, as their provider is not: SMSP_RESEND_API_KEY" in settings.warnings
     message = "is required, or the credentials of mailgun or sendgrid"
     assert mistakes_in({**base, **environ}, KINDS, UNNAMED) == {"SMSP_PROVIDERS": message}
     named = load({**base, **environ, "SMSP_PROVIDERS": "resend"})

@@ -42,7 +42,10 @@ def test_defaults():
         "log_addresses": False,
         "cors_origins": ("*",),
         "trusted_proxies": (),
-        "warnings": (),
+        "warnings": (
+            "SMSP_MAILGUN_PROBE is auto: each probe (state of the sending queue, then a message in "
+            "test mode) is billed; status costs nothing",
+        ),
     }
 
 
