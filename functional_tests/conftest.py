@@ -89,6 +89,15 @@ def start_smsp(simulators, register, tmp_path) -> Iterator[StartSmsp]:
         yield start
 
 
+@pytest.fixture
+def start_alone(register, tmp_path) -> Iterator[Callable[[Mapping[str, str]], Smsp]]:
+    """Start an SMSP with these variables and nothing of ours behind it."""
+    with ExitStack() as stack:
+        yield lambda settings: stack.enter_context(
+            running_smsp(settings, register, tmp_path / "smsp.log")
+        )
+
+
 @pytest.fixture(scope="module")
 def mock_smsp(register, tmp_path_factory) -> Iterator[Smsp]:
     """The SMSP that is named from outside, else one in mock mode of our own."""
