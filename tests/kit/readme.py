@@ -1,4 +1,4 @@
-"""The parts of the README that are made from the code; ``python -m tests.kit.readme`` writes them."""
+"""The parts of the README made from the code; ``python -m tests.kit.readme`` writes them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from actors.diagram import mermaid
+from smsp.providers import KINDS
+from smsp.providers.overview import providers_table
 from smsp.settings.table import configuration_table
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 
 PARTS: Mapping[str, Callable[[], str]] = {
     "configuration": configuration_table,
+    "providers": lambda: providers_table(KINDS),
     "states": mermaid,
 }
 
