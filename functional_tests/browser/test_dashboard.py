@@ -86,6 +86,7 @@ def test_it_survives_a_restart(start_smsp, visit):
     assert smsp.process.exit_status() == 0
     eventually(lambda: page.connection.startswith("Stale: "), "the page is stale")
     assert page.shows(".card")
+    assert page.text("#banner") == "All circuits take mail."
     assert page.announced.startswith("The connection is lost.")
     start_smsp(PORT=port)
     page.wait_until_live()

@@ -145,6 +145,7 @@ export class Card {
     const rate = words.rate(this.#history.rate(now));
     const most = words.rate(Math.max(...rates, 0));
     put(this.parts.throughput, rate);
+    put(this.parts.peak, most);
     this.#throughput.draw(rates, [], `Throughput in the last five minutes: now ${rate}, at most ${most}`);
   }
 
