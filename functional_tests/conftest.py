@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
+from itertools import count
 from pathlib import Path
 from typing import TypeVar
 
@@ -60,8 +61,10 @@ def simulators(register, tmp_path_factory) -> Iterator[Simulators]:
 
 @pytest.fixture(scope="module")
 def shared_smsp(request, simulators, register, tmp_path_factory) -> Iterator[Smsp]:
-    """One SMSP in front of the simulators for a whole file, whose ``SETTINGS`` may change some."""
-    settings = settings_for(simulators, **getattr(request.module, "SETTINGS", {}))
+    """One SMSP in front of the simulators for a whole file, whose ``SETTINGS`` may change some; a
+    function of the simulators where they need an address."""
+    changes = getattr(request.module, "SETTINGS", {})
+    settings = settings_for(simulators, **(changes(simulators) if callable(changes) else changes))
     with running_smsp(settings, register, tmp_path_factory.mktemp("smsp") / "log") as smsp:
         yield smsp
 
@@ -77,14 +80,16 @@ def smsp(shared_smsp, simulators) -> Smsp:
 
 @pytest.fixture
 def start_smsp(simulators, register, tmp_path) -> Iterator[StartSmsp]:
-    """Start an SMSP in front of the simulators with settings of a test's own."""
+    """Start an SMSP in front of the simulators with settings of a test's own; once, or more."""
     simulators.mend()
     simulators.forget()
+    numbers = count(1)
     with ExitStack() as stack:
 
         def start(**changes: str) -> Smsp:
             settings = settings_for(simulators, **changes)
-            return stack.enter_context(running_smsp(settings, register, tmp_path / "log"))
+            log_path = tmp_path / f"log-{next(numbers)}"
+            return stack.enter_context(running_smsp(settings, register, log_path))
 
         yield start
 

@@ -69,3 +69,15 @@ def settings_for(simulators: Simulators, **changes: str) -> dict[str, str]:
         "SENDGRID_BASE_URL": simulators.urls["sendgrid"],
     }
     return {f"SMSP_{name}": value for name, value in (settings | changes).items() if value}
+
+
+def account(simulators: Simulators, name: str, **changes: str) -> dict[str, str]:
+    """The variables of one more account with Mailgun, for ``SMSP_PROVIDERS`` to name."""
+    own = {
+        "KIND": "mailgun",
+        "API_KEY": API_KEY,
+        "DOMAIN": DOMAIN,
+        "BASE_URL": simulators.urls["mailgun"],
+    }
+    prefix = name.upper().replace("-", "_")
+    return {f"{prefix}_{setting}": value for setting, value in (own | changes).items()}
