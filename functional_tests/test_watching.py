@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import signal
 import socket
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import httpx
 import pytest
@@ -133,6 +136,37 @@ def test_status_of_nobody(smsp):
     for done in (status(url=smsp.url, key="no-such-key-at-all"), status(url="http://127.0.0.1:9")):
         assert done.returncode == 1
         assert len(done.stderr.splitlines()) == 1
+
+
+def test_status_live(smsp, simulators):
+    """``--watch`` follows the circuits on the screen until interrupted; then exit status 0."""
+    screen, terminal = pty.openpty()
+    watcher = subprocess.Popen(
+        [sys.executable, "-m", "smsp", "status", "--watch", "--url", smsp.url],
+        env=clean_environ() | {"SMSP_API_KEY": KEY, "TERM": "xterm"},
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=terminal,
+        stderr=terminal,
+    )
+    os.close(terminal)
+    with closing(os.fdopen(screen, "rb", buffering=0)) as painted:
+        try:
+            _read_until(painted, b"mailgun")
+            simulators.turn("mailgun", "down")
+            smsp.send()
+            _read_until(painted, b"degraded")
+            watcher.send_signal(signal.SIGINT)
+            assert watcher.wait(10) == 0
+        finally:
+            watcher.kill()
+            watcher.wait()
+
+
+def _read_until(painted, text):
+    seen = b""
+    while text not in seen:
+        seen += painted.read(4096)
 
 
 def _read_on(reader):
