@@ -214,8 +214,13 @@ def _services(
         ledger=ledger,
         metrics=metrics,
         cors_origins=settings.cors_origins,
-        control_headers=tuple(
-            header for adapter in KINDS.values() for header in adapter.control_headers
-        ),
+        control_headers=_control_headers(settings),
         watching=watching,
     )
+
+
+def _control_headers(settings: Settings) -> tuple[str, ...]:
+    """Those of every kind of ours, used or not, and of the kinds of others that are used."""
+    used = (type(one.own) for one in settings.providers if one.own is not None)
+    kinds = dict.fromkeys((*KINDS.values(), *used))
+    return tuple(header for kind in kinds for header in kind.control_headers)

@@ -1,7 +1,8 @@
 """The registry: every kind of provider that SMSP knows.
 
 A new provider is one file with one adapter (or connector), and one line here. Its settings are
-that one's fields, so nothing else has to learn of it.
+that one's fields, so nothing else has to learn of it. Other people's are in their own packages:
+see :mod:`smsp.providers.plugins`.
 """
 
 from __future__ import annotations

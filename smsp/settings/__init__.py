@@ -13,11 +13,13 @@ from types import MappingProxyType
 
 from pydantic import SecretStr, TypeAdapter
 
-from smsp.providers import KINDS, UNNAMED
+from smsp.providers import UNNAMED
+from smsp.providers.plugins import Found, find_kinds
 from smsp.settings.environment import Mistake, ReadFile, Reading, read_file
 from smsp.settings.kinds import Kinds
 from smsp.settings.model import MOCK_MODE, OWN, Settings, variable_of
 from smsp.settings.not_yet import refuse_not_yet
+from smsp.settings.plugins import tell_of_plugins
 from smsp.settings.providers import ProviderSettings, read_providers
 from smsp.settings.values import parse_flag
 
@@ -53,28 +55,32 @@ def load(
     environ: Mapping[str, str] | None = None,
     *,
     overrides: Mapping[str, str] = MappingProxyType({}),
-    kinds: Kinds = KINDS,
+    kinds: Kinds | None = None,
     unnamed: Collection[str] = UNNAMED,
     read_file: ReadFile = read_file,
 ) -> Settings:
     """The settings in ``environ``, by default the process's own environment.
 
-    ``overrides`` are variables that were given on the command line instead. ``unnamed`` are those
-    of ``kinds`` that are used for their credentials alone, when no provider is named. Raises
-    :class:`SettingsError` with all mistakes at once.
+    ``overrides`` are variables that were given on the command line instead. ``kinds`` are by
+    default our own and those of installed packages; ``unnamed`` are those that are used for their
+    credentials alone, when no provider is named. Raises :class:`SettingsError` with all mistakes at
+    once.
     """
+    found = find_kinds() if kinds is None else Found(kinds)
     given = os.environ if environ is None else environ
     reading = Reading({**given, **overrides}, read_file)
     reading.know(FUNCTIONAL_TESTS_OWN)
     refuse_not_yet(reading)
     settings = _settings(reading)
+    own_variables = reading.known
+    tell_of_plugins(reading, found)
     providers = read_providers(
         reading,
-        kinds,
+        found.kinds,
         mock=_is_mock(reading),
         # With a mistake in SMSP's own variables, the providers are still judged: by the defaults.
         inherited=_inherited(settings or Settings.model_construct()),
-        own_variables=reading.known,
+        own_variables=own_variables,
         unnamed=unnamed,
         poll_address=None if settings is None else settings.poll_message_address,
     )
