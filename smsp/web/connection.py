@@ -37,6 +37,8 @@ class PulledBody(TrioBody):
     """A request body that is pulled from the connection."""
 
     receive: ASGIReceiveCallable
+    left = False
+    """Whether the caller has hung up."""
 
     def __await__(self) -> Generator[object, None, bytes]:
         return self._pulled().__await__()
@@ -45,6 +47,7 @@ class PulledBody(TrioBody):
         """Read the next piece; false when there is none."""
         message = await self.receive()
         if message["type"] != "http.request":
+            self.left = True
             return False
         self.append(message.get("body", b""))
         if not message.get("more_body", False):
@@ -98,7 +101,7 @@ class LeanConnection(TrioASGIHTTPConnection):
             await stream(body.receive, send, pieces)
             return
         content = b"" if pieces is not None else await _content(response)
-        unread = not body.complete
+        unread = not (body.complete or body.left)
         await send({"type": "http.response.body", "body": content, "more_body": unread})
         if unread:
             await _end(send, body, still_writing=await _linger(body))

@@ -77,3 +77,14 @@ async def test_half_a_message(mailroom, caller, nursery):
     caller.hangs_up()
     await wait_all_tasks_blocked()
     assert mailroom.sends == []
+
+
+async def test_nobody_is_waited_for_who_has_hung_up(caller, autojump_clock):
+    """A caller who leaves in the middle of its message costs no time, so neither does stopping."""
+    caller.says(message()[:10], more=True)
+    caller.hangs_up()
+    began_at = trio.current_time()
+
+    await caller.exchange()
+
+    assert trio.current_time() == began_at
