@@ -280,8 +280,7 @@ class Handler(Generic[Q, A]):
             call.scope.deadline = committed_at + self._config.timeout_s + self._config.settle_s
         if time_is_up:
             self._judged(call, Fault(Cause.TIMEOUT, timed_out=True), now)
-        crowded_out = self._calls.crowded_out()
-        if crowded_out is not None:
+        while (crowded_out := self._calls.crowded_out()) is not None:
             crowded_out.scope.cancel()
 
     def _judged(self, call: Call[Q, A], verdict: Verdict, now: float) -> None:

@@ -9,7 +9,7 @@ from math import inf
 
 import pytest
 
-from actors import Answered, Cause, Refusal, Refused, Success, Unanswered
+from actors import Answered, Cause, Refusal, Refused, Settled, Success, Unanswered
 from actors.ask import ReplySlot
 from actors.breaker import Event
 from actors.messages import Ask, Committed, Cut, Drain, Failed, Finished, Hold, Stopped
@@ -94,12 +94,35 @@ def test_a_cut_tells_committed_calls_at_once_and_cancels_all():
     committed, uncommitted = desk.ask(), desk.ask()
     desk.post(Committed(0, 0.0))
     desk.post(Cut())
+    desk.clock(0.0)
     assert [scope.cancelled for scope in desk.calls.values()] == [True, True]
     assert desk.reply_to(committed) == Unanswered(Cause.CUT, committed=True)
     assert (desk.reply_to(uncommitted), desk.handler.over) == (None, False)
     desk.post(Stopped(1))
     assert desk.reply_to(uncommitted) == Unanswered(Cause.CUT, committed=False)
     assert desk.handler.over
+
+
+def test_an_answer_in_the_mailbox_beats_a_cut():
+    """What came behind the order to cut, but before the cut, is passed on."""
+    desk = Desk()
+    ask = desk.ask()
+    desk.post(Committed(0, 0.0))
+    desk.post(Cut())
+    desk.post(Finished(0, Success()))
+    desk.clock(0.0)
+    assert desk.reply_to(ask) == Answered(Success())
+
+
+def test_a_call_cancelled_just_as_it_committed_is_told_as_over():
+    """Its asker learns that it may have taken effect, and that nothing more will come of it."""
+    desk = Desk()
+    ask = desk.ask(deadline=1.0)
+    desk.post(Committed(0, 1.0))
+    desk.post(Stopped(0))
+    told = Unanswered(Cause.DEADLINE, committed=True)
+    assert desk.reply_to(ask) == told
+    assert [settled.reply for settled in desk.seen.of(Settled)] == [told]
 
 
 def test_the_clock_is_not_watched_for_nothing():
