@@ -71,6 +71,8 @@ class FarSide:
         self.called_at: list[float] = []
         self.probed_at: list[float] = []
         self.committed: list[Act] = []
+        self.answered: list[Act] = []
+        """What has come to its own end: from that step on the answer is in the actor's hands."""
         self.calls = 0
         """The calls under way."""
         self.probes_running = 0
@@ -80,7 +82,9 @@ class FarSide:
         self.called_at.append(trio.current_time())
         self.calls += 1
         try:
-            return await self.play(act, progress)
+            verdict = await self.play(act, progress)
+            self.answered.append(act)
+            return verdict
         finally:
             self.calls -= 1
 
@@ -186,6 +190,10 @@ class Rig:
         self.circuit = self.another(config, seed)
         self.supervisor = Supervisor([self.circuit], intensity)
         self.nursery: trio.Nursery | None = None
+        self.begun: list[Pending] = []
+        """Whoever asks, or will ask, in a task of its own."""
+        self.replies = 0
+        """How many askers have read their reply."""
 
     def another(self, config: Config, seed: int = 0) -> Circuit[Act, Verdict]:
         """A circuit before the same far side, with the same judge and observer."""
@@ -204,13 +212,16 @@ class Rig:
 
     async def ask(self, act: Act | None = None, *, within_s: float = inf) -> Reply[Verdict]:
         """Ask and wait for the reply."""
-        return await self.circuit.ask(act or Act(), deadline=trio.current_time() + within_s)
+        reply = await self.circuit.ask(act or Act(), deadline=trio.current_time() + within_s)
+        self.replies += 1
+        return reply
 
     def begin(
         self, act: Act | None = None, *, within_s: float = inf, starts_at: float | None = None
     ) -> Pending:
         """Ask in a task of its own, now or at an instant."""
         pending = Pending()
+        self.begun.append(pending)
 
         async def asker() -> None:
             with pending.scope:
@@ -223,6 +234,16 @@ class Rig:
         assert self.nursery is not None
         self.nursery.start_soon(asker)
         return pending
+
+    def later(self, seconds: float, act: Callable[[], object]) -> None:
+        """Let a task of its own do this after a while."""
+
+        async def do() -> None:
+            await trio.sleep(seconds)
+            act()
+
+        assert self.nursery is not None
+        self.nursery.start_soon(do)
 
     async def quiet(self) -> Snapshot:
         """Until nothing can run before time passes; the laws are checked there."""
