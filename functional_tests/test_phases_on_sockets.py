@@ -1,8 +1,8 @@
 """What a provider's peer really sees when an exchange is held or broken in each of its phases.
 
-The real client, exchange and circuit against a peer on loopback that stops wherever a test says.
-All but the last tests hold a phase past a deadline, wait for ``not_sent``, free the peer, and look
-at what still comes.
+The real transports, exchange and circuit against a peer on loopback that stops wherever a test
+says. All but the last tests hold a phase past a deadline, wait for ``not_sent``, free the peer,
+and look at what still comes.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ from actors import Answered, Circuit, Reply, Unanswered
 from smsp.judgement import result_of
 from smsp.mail import Send
 from smsp.outcome import NotSent, Outcome, Reason, Rejected, Sent, Unknown
-from smsp.providers.http import http_provider
+from smsp.providers.http import TransportFor, http_provider, stock_transport
 from smsp.providers.sendgrid import SendGrid
+from smsp.providers.transport import Transport
 from tests.kit.circuits import running_circuit
 from tests.kit.mails import mailbox, send
 
@@ -43,6 +44,12 @@ either_clock = pytest.mark.parametrize(
     "times", [(PATIENT_S, HELD_S), (HELD_S, PATIENT_S)], ids=["deadline", "timeout"]
 )
 Handler = Callable[[trio.abc.Stream], Awaitable[None]]
+
+
+@pytest.fixture(params=[Transport, stock_transport], ids=["own", "stock"])
+def transport_for(request) -> TransportFor:
+    """Both transports have to see the same."""
+    return request.param
 
 
 @dataclass
@@ -100,50 +107,52 @@ def client_tls(authority) -> ssl.SSLContext:
 
 
 @either_clock
-async def test_connect(times):
+async def test_connect(times, transport_for):
     """A connection that the peer has not taken when time is up is not made later."""
     with socket.socket() as listener, socket.socket() as first, socket.socket() as second:
         listener.bind(("127.0.0.1", 0))
         listener.listen(0)
         fill_backlog(listener, first, second)
-        reply = await ask(f"http://127.0.0.1:{listener.getsockname()[1]}", SMALL, times)
+        reply = await ask(
+            transport_for, f"http://127.0.0.1:{listener.getsockname()[1]}", SMALL, times
+        )
         assert_not_sent(reply, Reason.CONNECT_TIMEOUT)
         assert await bytes_from_backlog(listener, for_s=3 * HELD_S) == b""
 
 
 @either_clock
-async def test_tls_handshake(times, client_tls):
+async def test_tls_handshake(times, client_tls, transport_for):
     """A handshake that hangs is given up with its connection, and no byte of HTTP is written."""
     held = Held()
     async with listening(held) as port:
-        reply = await ask(f"https://localhost:{port}", SMALL, times, tls=client_tls)
+        reply = await ask(transport_for, f"https://localhost:{port}", SMALL, times, tls=client_tls)
         assert_not_sent(reply, Reason.CONNECT_TIMEOUT)
         assert b"HTTP" not in await held.read_to_the_end()
 
 
 @either_clock
-async def test_write(times):
+async def test_write(times, transport_for):
     """A message of which the peer reads nothing is cut, and never becomes whole later."""
     held = Held()
     async with listening(held) as port:
-        reply = await ask(f"http://127.0.0.1:{port}", LARGE, times)
+        reply = await ask(transport_for, f"http://127.0.0.1:{port}", LARGE, times)
         assert_not_sent(reply, Reason.WRITE_TIMEOUT)
         head, _, body = (await held.read_to_the_end()).partition(b"\r\n\r\n")
     assert 0 < len(body) < content_length(head)
 
 
 @either_clock
-async def test_write_through_tls(times, client_tls, server_tls):
+async def test_write_through_tls(times, client_tls, server_tls, transport_for):
     """The same when every byte is encrypted."""
     held = Held(server_tls)
     async with listening(held) as port:
-        reply = await ask(f"https://localhost:{port}", LARGE, times, tls=client_tls)
+        reply = await ask(transport_for, f"https://localhost:{port}", LARGE, times, tls=client_tls)
         assert_not_sent(reply, Reason.WRITE_TIMEOUT)
         head, _, body = (await held.read_to_the_end()).partition(b"\r\n\r\n")
     assert len(body) < content_length(head)
 
 
-async def test_reset_in_mid_body():
+async def test_reset_in_mid_body(transport_for):
     """A peer that breaks off before it has the whole message cannot have taken it."""
 
     async def handler(stream):
@@ -151,11 +160,11 @@ async def test_reset_in_mid_body():
         reset(stream)
 
     async with listening(handler) as port:
-        reply = await ask(f"http://127.0.0.1:{port}", LARGE)
+        reply = await ask(transport_for, f"http://127.0.0.1:{port}", LARGE)
     assert_not_sent(reply, Reason.WRITE_FAILED)
 
 
-async def test_early_answer():
+async def test_early_answer(transport_for):
     """A peer that answers before it has the whole message, and breaks off, is heard."""
 
     async def handler(stream):
@@ -164,11 +173,11 @@ async def test_early_answer():
         await stream.send_eof()
 
     async with listening(handler) as port:
-        reply = await ask(f"http://127.0.0.1:{port}", LARGE)
+        reply = await ask(transport_for, f"http://127.0.0.1:{port}", LARGE)
     assert reply == Answered(Rejected(Reason.TOO_LARGE))
 
 
-async def test_reset_after_the_last_byte():
+async def test_reset_after_the_last_byte(transport_for):
     """A peer that breaks off after it has the whole message may have taken it."""
 
     async def handler(stream):
@@ -176,12 +185,12 @@ async def test_reset_after_the_last_byte():
         reset(stream)
 
     async with listening(handler) as port:
-        reply = await ask(f"http://127.0.0.1:{port}", SMALL)
+        reply = await ask(transport_for, f"http://127.0.0.1:{port}", SMALL)
     assert reply == Answered(Unknown(Reason.CONNECTION_LOST))
 
 
 @pytest.mark.parametrize("end", ["cut", "hang"])
-async def test_body_of_an_answer(end):
+async def test_body_of_an_answer(end, transport_for):
     """What a status line says stands, though the body that it announced does not come."""
 
     async def handler(stream):
@@ -191,11 +200,11 @@ async def test_body_of_an_answer(end):
             await trio.sleep(PATIENT_S)
 
     async with listening(handler) as port:
-        reply = await ask(f"http://127.0.0.1:{port}", SMALL, (1.0, PATIENT_S))
+        reply = await ask(transport_for, f"http://127.0.0.1:{port}", SMALL, (1.0, PATIENT_S))
     assert reply == Answered(Sent("m-1"))
 
 
-async def test_endless_body_of_an_answer():
+async def test_endless_body_of_an_answer(transport_for):
     """An answer that does not end is cut at its bound, and its connection closed."""
     over = trio.Event()
 
@@ -209,13 +218,13 @@ async def test_endless_body_of_an_answer():
             over.set()
 
     async with listening(handler) as port:
-        reply = await ask(f"http://127.0.0.1:{port}", SMALL)
+        reply = await ask(transport_for, f"http://127.0.0.1:{port}", SMALL)
         assert reply == Answered(Sent("m-1"))
         with trio.fail_after(PATIENT_S):
             await over.wait()
 
 
-async def test_keep_alive():
+async def test_keep_alive(transport_for):
     """Two messages, one after the other, use one connection."""
     connections = []
 
@@ -224,11 +233,34 @@ async def test_keep_alive():
         while await whole_request(stream):
             await stream.send_all(TAKEN)
 
-    async with listening(handler) as port, circuit_to(f"http://127.0.0.1:{port}") as circuit:
+    async with (
+        listening(handler) as port,
+        circuit_to(transport_for, f"http://127.0.0.1:{port}") as circuit,
+    ):
         for _ in range(2):
             reply = await circuit.ask(SMALL, deadline=trio.current_time() + PATIENT_S)
             assert reply == Answered(Sent("m-1"))
     assert len(connections) == 1
+
+
+async def test_closed_while_idle(transport_for):
+    """A peer that leaves after an answer costs the next message nothing but a new connection."""
+    connections = []
+
+    async def handler(stream):
+        connections.append(stream)
+        await whole_request(stream)
+        await stream.send_all(TAKEN)
+
+    async with (
+        listening(handler) as port,
+        circuit_to(transport_for, f"http://127.0.0.1:{port}") as circuit,
+    ):
+        for _ in range(3):
+            reply = await circuit.ask(SMALL, deadline=trio.current_time() + PATIENT_S)
+            assert reply == Answered(Sent("m-1"))
+            await trio.sleep(0.05)
+    assert len(connections) == 3
 
 
 def assert_not_sent(reply: Reply[Outcome], reason: Reason) -> None:
@@ -239,6 +271,7 @@ def assert_not_sent(reply: Reply[Outcome], reason: Reason) -> None:
 
 
 async def ask(
+    transport_for: TransportFor,
     base_url: str,
     message: Send,
     times: tuple[float, float] = (PATIENT_S, PATIENT_S),
@@ -246,13 +279,16 @@ async def ask(
 ) -> Reply[Outcome]:
     """Put one message to a circuit of its own. ``times`` are the phase's and the caller's."""
     timeout_s, deadline_s = times
-    async with circuit_to(base_url, timeout_s, tls) as circuit:
+    async with circuit_to(transport_for, base_url, timeout_s, tls) as circuit:
         return await circuit.ask(message, deadline=trio.current_time() + deadline_s)
 
 
 @asynccontextmanager
 async def circuit_to(
-    base_url: str, timeout_s: float = PATIENT_S, tls: ssl.SSLContext | None = None
+    transport_for: TransportFor,
+    base_url: str,
+    timeout_s: float = PATIENT_S,
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncGenerator[Circuit[Send, Outcome]]:
     """A running circuit in front of a SendGrid that lives at ``base_url``."""
     async with (
@@ -263,6 +299,7 @@ async def circuit_to(
             max_in_flight=4,
             tls=tls or ssl.create_default_context(),
             base_url=base_url,
+            transport_for=transport_for,
         ) as provider,
         running_circuit(provider, timeout_s=timeout_s) as circuit,
     ):

@@ -30,11 +30,12 @@ from smsp.mail import Mailbox, Send
 from smsp.metrics import Metrics
 from smsp.outcome import Outcome, Reason
 from smsp.providers import KINDS
-from smsp.providers.http import http_provider
+from smsp.providers.http import TransportFor, http_provider
 from smsp.providers.mock import MockProvider
 from smsp.providers.names import Resolver
 from smsp.providers.probes import ProbedByMessage, StatusForbidden, dummy
 from smsp.providers.protocols import Capabilities, Connector, Provider
+from smsp.providers.transport import Transport
 from smsp.routing import Candidate, Failover
 from smsp.settings import ProviderSettings, Settings
 from smsp.telemetry import Telemetry
@@ -62,8 +63,10 @@ class House:
 
 
 @asynccontextmanager
-async def house(settings: Settings, telemetry: Telemetry) -> AsyncIterator[House]:
-    """Build everything inside a trio run; clients are closed at the end."""
+async def house(
+    settings: Settings, telemetry: Telemetry, transport_for: TransportFor = Transport
+) -> AsyncIterator[House]:
+    """Build everything inside a trio run; transports are closed at the end."""
     watching, ledger = Watching(), Ledger(settings.idempotency_keys)
     circuits: dict[str, Circuit[Send, Outcome]] = {}
     metrics = Metrics(
@@ -78,7 +81,7 @@ async def house(settings: Settings, telemetry: Telemetry) -> AsyncIterator[House
         watching.observe(notice)
         ledger.observe(notice, trio.current_time())
 
-    async with providers(settings, telemetry.status_forbidden) as built:
+    async with providers(settings, telemetry.status_forbidden, transport_for) as built:
         for one in settings.providers:
             circuits[one.name] = _circuit(one, settings, built[one.name], observe)
         destinations = {
@@ -97,9 +100,11 @@ async def house(settings: Settings, telemetry: Telemetry) -> AsyncIterator[House
 
 @asynccontextmanager
 async def providers(
-    settings: Settings, status_forbidden: Callable[[str, Reason], None] = _told_nobody
+    settings: Settings,
+    status_forbidden: Callable[[str, Reason], None] = _told_nobody,
+    transport_for: TransportFor = Transport,
 ) -> AsyncIterator[Mapping[str, Provider]]:
-    """Every configured provider by its name, with clients of its own.
+    """Every configured provider by its name, with transports of its own.
 
     ``status_forbidden`` is told, once for each provider, that a probe passes over its status call.
     """
@@ -109,7 +114,7 @@ async def providers(
         built: dict[str, Provider] = {}
         for one in settings.providers:
             told = partial(status_forbidden, one.name)
-            provider = _provider(one, settings.poll_message_address, tls, told)
+            provider = _provider(one, settings.poll_message_address, tls, told, transport_for)
             built[one.name] = await stack.enter_async_context(provider)
         yield built
 
@@ -129,6 +134,7 @@ def _provider(
     poll_address: Mailbox | None,
     tls: ssl.SSLContext,
     status_forbidden: StatusForbidden,
+    transport_for: TransportFor,
 ) -> AbstractAsyncContextManager[Provider]:
     if one.own is None:
         return nullcontext(MockProvider())
@@ -144,6 +150,7 @@ def _provider(
         base_url=one.base_url,
         probe_mode=one.probe,
         status_forbidden=status_forbidden,
+        transport_for=transport_for,
     )
 
 

@@ -1,8 +1,9 @@
 """One HTTP exchange, and the exact knowledge of how far it has come.
 
-The only place that sends through httpx. One cancel scope bounds the whole exchange; its deadline
-moves with the phase, so each phase has its own time: waiting for a connection, connecting with
-TLS, each stretch of writing without progress, and (for a probe) the answer.
+The only place that sends through httpx, and straight through a transport of it: there is no
+client that could follow a redirect or keep a cookie. One cancel scope bounds the whole exchange;
+its deadline moves with the phase, so each phase has its own time: waiting for a connection,
+connecting with TLS, each stretch of writing without progress, and (for a probe) the answer.
 """
 
 from __future__ import annotations
@@ -77,7 +78,9 @@ class Exchange:
         self._body = bytearray()
         self._complete = False
 
-    async def run(self, client: httpx.AsyncClient, call: HttpCall) -> HttpReply | Interrupted:
+    async def run(
+        self, transport: httpx.AsyncBaseTransport, call: HttpCall
+    ) -> HttpReply | Interrupted:
         """Send the call. Raises only for a bug, or when cancelled from outside.
 
         An interrupted exchange has closed its connection by the time this returns or raises.
@@ -86,7 +89,7 @@ class Exchange:
         self._grant(self._timeout_s)
         with self._scope:
             try:
-                response = await client.send(self._request(call), stream=True)
+                response = await transport.handle_async_request(self._request(call))
                 await self._read(response)
             except httpx.TransportError as error:
                 if response is None:
@@ -118,10 +121,11 @@ class Exchange:
 
     async def _read(self, response: httpx.Response) -> None:
         try:
-            async for piece in response.aiter_raw():
+            assert isinstance(response.stream, httpx.AsyncByteStream)
+            async for piece in response.stream:
                 self._body += piece
                 if len(self._body) > BODY_BYTES_MAX:
-                    # Not by leaving the loop: httpx's generators would stay behind, suspended.
+                    # Not by leaving the loop: httpcore's generators would stay behind, suspended.
                     self._scope.cancel()
             self._complete = len(self._body) <= BODY_BYTES_MAX
         finally:

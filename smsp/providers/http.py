@@ -1,6 +1,6 @@
 """An adapter bound to httpx: what a circuit calls for a provider with an HTTP API.
 
-Owns the two clients of one provider: one for mail, one for the probe, so that a probe never
+Owns the two transports of one provider: one for mail, one for the probe, so that a probe never
 waits behind mail. Knows no provider's words and decides nothing about circuits.
 """
 
@@ -23,6 +23,7 @@ from smsp.providers.exchange import Exchange, Interrupted
 from smsp.providers.idempotency import ASK_AGAIN_AFTER_S, key_of
 from smsp.providers.lending import NOT_LENT, Borrower
 from smsp.providers.phases import OUTCOMES
+from smsp.providers.pool import IDLE_S
 from smsp.providers.probes import ProbeMode, Probing, StatusForbidden, steps_of
 from smsp.providers.protocols import (
     Adapter,
@@ -32,10 +33,10 @@ from smsp.providers.protocols import (
     ProbeCall,
     SigningAdapter,
 )
+from smsp.providers.transport import Transport
 
-IDLE_S = 10.0
-"""Seconds an idle connection is kept. Well below the minute after which providers close theirs:
-a connection that closes as we write to it makes an outcome unknown."""
+TransportFor = Callable[[int, ssl.SSLContext], httpx.AsyncBaseTransport]
+"""Makes a transport with at most so many connections, to peers whom this context verifies."""
 
 
 def _time_of_day() -> datetime:
@@ -55,8 +56,8 @@ class HttpProvider:
     """
 
     adapter: Adapter
-    client: httpx.AsyncClient
-    probe_client: httpx.AsyncClient
+    transport: httpx.AsyncBaseTransport
+    probe_transport: httpx.AsyncBaseTransport
     poll_address: Mailbox
     timeout_s: float
     base_url: str | None = None
@@ -87,7 +88,7 @@ class HttpProvider:
 
         async def ask(step: ProbeCall) -> Outcome:
             call = self._ready(adapter, step.call)
-            result = await Exchange(self.timeout_s).run(self.probe_client, call)
+            result = await Exchange(self.timeout_s).run(self.probe_transport, call)
             return outcome_of(result, step.decode)
 
         return await self._probing.run(steps_of(adapter, self.probe_mode, self.poll_address), ask)
@@ -119,7 +120,7 @@ class HttpProvider:
 
     async def _attempt(self, adapter: Adapter, call: HttpCall, exchange: Exchange) -> Outcome:
         return outcome_of(
-            await exchange.run(self.client, self._ready(adapter, call)), adapter.decode
+            await exchange.run(self.transport, self._ready(adapter, call)), adapter.decode
         )
 
     def _ready(self, adapter: Adapter, call: HttpCall) -> HttpCall:
@@ -154,19 +155,20 @@ async def http_provider(
     base_url: str | None = None,
     probe_mode: ProbeMode = "auto",
     status_forbidden: StatusForbidden = _told_nobody,
+    transport_for: TransportFor = Transport,
 ) -> AsyncIterator[HttpProvider]:
-    """A provider with its clients, which are closed at the end.
+    """A provider with its transports, which are closed at the end.
 
-    The pool has one connection more than calls can be in flight, so nobody ever waits for one.
+    They have one connection more than calls can be in flight, so nobody ever waits for one.
     """
     async with (
-        _client(max_in_flight + 1, tls) as client,
-        _client(1, tls) as probe_client,
+        transport_for(max_in_flight + 1, tls) as transport,
+        transport_for(1, tls) as probe_transport,
     ):
         yield HttpProvider(
             adapter,
-            client,
-            probe_client,
+            transport,
+            probe_transport,
             poll_address,
             timeout_s,
             base_url,
@@ -175,14 +177,13 @@ async def http_provider(
         )
 
 
-def _client(connections_max: int, tls: ssl.SSLContext) -> httpx.AsyncClient:
-    return httpx.AsyncClient(
+def stock_transport(connections_max: int, tls: ssl.SSLContext) -> httpx.AsyncHTTPTransport:
+    """httpx's own, for comparison."""
+    return httpx.AsyncHTTPTransport(
         verify=tls,
         http1=True,
         http2=False,
         trust_env=False,
-        follow_redirects=False,
-        timeout=None,  # noqa: S113 - the exchange keeps the time, phase by phase
         limits=httpx.Limits(
             max_connections=connections_max,
             max_keepalive_connections=connections_max,

@@ -91,11 +91,6 @@ class Far(httpx.AsyncBaseTransport):
         return sum(len(seen.body) for seen in self.seen)
 
 
-def client_of(transport: httpx.AsyncBaseTransport) -> httpx.AsyncClient:
-    """A client that leaves the time to the exchange."""
-    return httpx.AsyncClient(transport=transport, timeout=None, trust_env=False)
-
-
 class _Play:
     def __init__(self, script: Script, seen: Seen) -> None:
         self._script = script

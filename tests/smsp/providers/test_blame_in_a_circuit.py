@@ -16,7 +16,7 @@ from smsp.providers.http import HttpProvider
 from smsp.providers.phases import Phase
 from smsp.providers.sendgrid import SendGrid
 from tests.kit.circuits import running_circuit
-from tests.kit.far_http import HANGS, Answer, Far, Script, client_of
+from tests.kit.far_http import HANGS, Answer, Far, Script
 from tests.kit.mails import mailbox, send
 
 TIMEOUT_S, PATIENCE_S = 2.0, 60.0
@@ -53,8 +53,7 @@ BLAMELESS = [
 
 def circuit_before(far, trip):
     """A running circuit with this rule in front of SendGrid as this far side plays it."""
-    client = client_of(far)
-    provider = HttpProvider(SendGrid("a-key"), client, client, mailbox("a@b.example"), TIMEOUT_S)
+    provider = HttpProvider(SendGrid("a-key"), far, far, mailbox("a@b.example"), TIMEOUT_S)
     return running_circuit(provider, timeout_s=TIMEOUT_S, trip=trip)
 
 

@@ -18,7 +18,7 @@ from smsp.providers.exchange import (
 )
 from smsp.providers.phases import FAILURES, Failure, Phase
 from smsp.providers.protocols import HttpCall
-from tests.kit.far_http import HANGS, Answer, Far, Script, client_of
+from tests.kit.far_http import HANGS, Answer, Far, Script
 
 TIMEOUT_S = 2.0
 POST = HttpCall("POST", "https://api.example.com/v3/send", (("X-Key", "secret"),), b"hello")
@@ -37,8 +37,7 @@ def nothing_left_behind():
 async def run(script=None, call=POST, on_written=None):
     """One exchange with a far side that plays the script: its result, and the far side."""
     far = Far(*filter(None, [script]))
-    async with client_of(far) as client:
-        return await Exchange(TIMEOUT_S, on_written).run(client, call), far
+    return await Exchange(TIMEOUT_S, on_written).run(far, call), far
 
 
 # -- how far it has come
@@ -86,8 +85,7 @@ async def test_on_written(autojump_clock, call):
     far = Far(Script(takes={Phase.WRITING: 0.001, Phase.WRITTEN: 1.0}))
     told = []
     exchange = Exchange(TIMEOUT_S, lambda: told.append((trio.current_time(), far.writes)))
-    async with client_of(far) as client:
-        await exchange.run(client, call)
+    await exchange.run(far, call)
     assert told == [(far.seen[0].written_at, len(call.body))]
 
 
@@ -152,8 +150,7 @@ async def test_stalled_upload(autojump_clock):
             async for _ in request.stream:
                 await trio.sleep(1.0 if trio.current_time() < 3.0 else HANGS)
 
-    async with client_of(Stalls()) as client:
-        result = await Exchange(TIMEOUT_S).run(client, LARGE)
+    result = await Exchange(TIMEOUT_S).run(Stalls(), LARGE)
     assert result == Interrupted(Phase.WRITING, Failure.TIMED_OUT)
     assert trio.current_time() == 3.0 + TIMEOUT_S
 
@@ -265,11 +262,10 @@ async def test_adapters_header_wins(autojump_clock):
 async def test_cancelled(autojump_clock, phase):
     """A cancelled exchange has closed its connection when it is over, and writes nothing more."""
     far = Far(Script(takes={phase: HANGS}, closing_s=0.25))
-    async with client_of(far) as client:
-        with trio.move_on_after(1.0) as scope:
-            await Exchange(TIMEOUT_S, list).run(client, POST)
-        assert scope.cancelled_caught
-        assert far.seen[0].closed_at == trio.current_time() == 1.25
-        written = far.writes
-        await trio.sleep(100.0)
+    with trio.move_on_after(1.0) as scope:
+        await Exchange(TIMEOUT_S, list).run(far, POST)
+    assert scope.cancelled_caught
+    assert far.seen[0].closed_at == trio.current_time() == 1.25
+    written = far.writes
+    await trio.sleep(100.0)
     assert far.writes == written

@@ -1,4 +1,4 @@
-"""An adapter bound to httpx: messages, probes, and the clients they go through."""
+"""An adapter bound to httpx: messages, probes, and the transports they go through."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ import trio
 
 from smsp.outcome import Blame, NotSent, Reason, Rejected, Sent, Unknown
 from smsp.providers import answers
-from smsp.providers.http import HttpProvider, http_provider, outcome_of
+from smsp.providers.http import HttpProvider, http_provider, outcome_of, stock_transport
 from smsp.providers.mailgun import Mailgun
 from smsp.providers.phases import Phase
 from smsp.providers.protocols import HttpCall, HttpReply, ProbeCall
 from smsp.providers.sendgrid import SendGrid
-from tests.kit.far_http import HANGS, Answer, Far, Script, client_of
+from smsp.providers.transport import Transport
+from tests.kit.far_http import HANGS, Answer, Far, Script
 from tests.kit.mails import mailbox, send
 
 SENDGRID = SendGrid("a-key")
@@ -53,8 +54,7 @@ def _judged(reply):
 
 def provider_of(far=None, probe_far=None, adapter=SENDGRID, base_url=None):
     """A provider whose network is played by these far sides."""
-    client, probe_client = (client_of(one or Far()) for one in (far, probe_far))
-    return HttpProvider(adapter, client, probe_client, POLL, 2.0, base_url)
+    return HttpProvider(adapter, far or Far(), probe_far or Far(), POLL, 2.0, base_url)
 
 
 async def sent_through(script, adapter=SENDGRID):
@@ -203,7 +203,7 @@ async def test_a_probe_without_steps_proves_nothing(autojump_clock):
 
 
 async def test_a_probe_does_not_wait_behind_mail(autojump_clock):
-    """A probe goes through a client of its own, and mail never goes through that."""
+    """A probe goes through a transport of its own, and mail never goes through that."""
     far, probe_far = Far(Script(takes={Phase.WRITTEN: HANGS})), Far(Script(answer=Answer(200)))
     provider = provider_of(far, probe_far)
     async with trio.open_nursery() as nursery:
@@ -221,28 +221,28 @@ async def test_a_probe_that_gets_no_answer(autojump_clock):
     assert trio.current_time() == 2.0
 
 
-# -- clients
+# -- transports
 
 
-async def test_clients():
-    """Neither the environment nor a redirect decides where mail goes; the exchange keeps time.
+@pytest.mark.parametrize("transport_for", [Transport, stock_transport])
+async def test_transports(transport_for):
+    """Nobody waits for a connection: there is room for one call more than can be in flight."""
+    made = []
 
-    Nobody waits for a connection: the pool has room for one call more than can be in flight.
-    """
+    def noted(connections_max, tls):
+        made.append((connections_max, tls))
+        return transport_for(connections_max, tls)
+
+    tls = ssl.create_default_context()
     bound = http_provider(
         SENDGRID,
         poll_address=POLL,
         timeout_s=2.0,
         max_in_flight=8,
-        tls=ssl.create_default_context(),
+        tls=tls,
+        transport_for=noted,
     )
     async with bound as provider:
-        for client, size in ((provider.client, 9), (provider.probe_client, 1)):
-            assert not client.trust_env
-            assert not client.follow_redirects
-            assert client.timeout == httpx.Timeout(None)
-            pool = client._transport._pool  # httpx shows these nowhere else
-            assert (pool._http1, pool._http2) == (True, False)
-            assert pool._max_connections == size
-    assert provider.client.is_closed
-    assert provider.probe_client.is_closed
+        assert isinstance(provider.transport, httpx.AsyncBaseTransport)
+        assert provider.probe_transport is not provider.transport
+    assert made == [(9, tls), (1, tls)]

@@ -11,7 +11,7 @@ from smsp.providers.http import HttpProvider
 from smsp.providers.phases import Phase
 from smsp.providers.sendgrid import SendGrid
 from tests.kit.circuits import running_circuit
-from tests.kit.far_http import HANGS, Answer, Far, Script, client_of
+from tests.kit.far_http import HANGS, Answer, Far, Script
 from tests.kit.mails import mailbox, send
 
 TIMEOUT_S = 2.0
@@ -21,8 +21,7 @@ TAKEN = Answer(202, {"X-Message-Id": "m-1"})
 
 def circuit_before(far, observe=lambda _: None):
     """A running circuit in front of SendGrid as this far side plays it; it probes it, too."""
-    client = client_of(far)
-    provider = HttpProvider(SendGrid("a-key"), client, client, mailbox("a@b.example"), TIMEOUT_S)
+    provider = HttpProvider(SendGrid("a-key"), far, far, mailbox("a@b.example"), TIMEOUT_S)
     return running_circuit(provider, observe, timeout_s=TIMEOUT_S)
 
 

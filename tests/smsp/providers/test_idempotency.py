@@ -14,7 +14,7 @@ from smsp.providers.http import HttpProvider
 from smsp.providers.idempotency import ASK_AGAIN_AFTER_S, key_of
 from smsp.providers.phases import Phase
 from smsp.providers.protocols import IdempotentAdapter
-from tests.kit.far_http import HANGS, Answer, Far, Script, client_of
+from tests.kit.far_http import HANGS, Answer, Far, Script
 from tests.kit.mails import mailbox, send
 from tests.smsp.providers.test_adapters import ADAPTERS
 from tests.smsp.providers.test_http import CountedProgress
@@ -42,9 +42,7 @@ REFUSES = Script(answer=Answer(422, {}, (b'{"name": "missing_required_field"}',)
 async def sent_through(*scripts: Script) -> tuple[Outcome, Far]:
     """A message through Resend, which does this with each try."""
     far = Far(*scripts)
-    provider = HttpProvider(
-        RESEND, client_of(far), client_of(Far()), mailbox("poll@example.com"), 2.0
-    )
+    provider = HttpProvider(RESEND, far, Far(), mailbox("poll@example.com"), 2.0)
     return await provider.send(send(), CountedProgress()), far
 
 
@@ -86,9 +84,7 @@ async def test_what_is_known_is_not_asked_again(autojump_clock, script):
 async def test_without_keys_a_doubt_stays_one(autojump_clock):
     """Any other provider is asked once."""
     far = Far(LOST)
-    provider = HttpProvider(
-        ADAPTERS["sendgrid"], client_of(far), client_of(Far()), mailbox("poll@example.com"), 2.0
-    )
+    provider = HttpProvider(ADAPTERS["sendgrid"], far, Far(), mailbox("poll@example.com"), 2.0)
 
     assert await provider.send(send(), CountedProgress()) == Unknown(Reason.CONNECTION_LOST)
     assert len(far.seen) == 1

@@ -17,7 +17,7 @@ from smsp.providers.lending import Borrower
 from smsp.providers.protocols import Loan
 from smsp.providers.ses import Ses
 from tests.kit.environments import KEY, mistakes_in
-from tests.kit.far_http import Answer, Far, Script, client_of
+from tests.kit.far_http import Answer, Far, Script
 from tests.kit.mails import mailbox, send
 from tests.smsp.providers.test_http import CountedProgress
 
@@ -72,7 +72,7 @@ def ses_of(bank) -> Ses:
 
 def provider_of(adapter, far) -> HttpProvider:
     """The adapter behind a network that is played, with more patience than a thread needs."""
-    return HttpProvider(adapter, client_of(far), client_of(far), POLL, PATIENCE_S)
+    return HttpProvider(adapter, far, far, POLL, PATIENCE_S)
 
 
 async def test_a_message_is_signed_with_what_is_lent():

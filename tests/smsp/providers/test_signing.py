@@ -12,7 +12,7 @@ from smsp.providers.http import HttpProvider
 from smsp.providers.protocols import HttpCall
 from smsp.providers.sendgrid import SendGrid
 from smsp.providers.ses import Ses
-from tests.kit.far_http import Answer, Far, Script, client_of
+from tests.kit.far_http import Answer, Far, Script
 from tests.kit.mails import mailbox, send
 
 POLL = mailbox("poll@example.com")
@@ -31,8 +31,7 @@ class Progress:
 
 def provider_of(far, adapter=SES, base_url=None):
     """A provider whose network is played, and whose clock stands still."""
-    client = client_of(far)
-    return HttpProvider(adapter, client, client, POLL, 2.0, base_url, now=lambda: MOMENT)
+    return HttpProvider(adapter, far, far, POLL, 2.0, base_url, now=lambda: MOMENT)
 
 
 def authorization_of(request):

@@ -1,7 +1,8 @@
-"""The exchange on httpcore itself, the client beneath httpx, over a network of the test's own."""
+"""The exchange on each of the two transports, over networks of the test's own."""
 
 from __future__ import annotations
 
+import ssl
 from math import inf
 
 import httpcore
@@ -9,16 +10,23 @@ import httpx
 import pytest
 import trio
 
+from smsp.providers.connection import Line
 from smsp.providers.exchange import Exchange, Interrupted
 from smsp.providers.phases import Failure, Phase
 from smsp.providers.protocols import HttpCall
+from smsp.providers.transport import Transport
 
 TIMEOUT_S = 2.0
-CALL = HttpCall("POST", "https://api.example.com/v3/send", body=b"hello")
+ANSWER = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"
+
+
+def call(scheme="http"):
+    """A message's call."""
+    return HttpCall("POST", f"{scheme}://api.example.com/v3/send", body=b"hello")
 
 
 class Network(httpcore.AsyncNetworkBackend, httpcore.AsyncNetworkStream):
-    """A network in one connection, one of whose operations hangs; it answers 202."""
+    """A network for httpcore in one connection, one of whose operations hangs; it answers 202."""
 
     def __init__(self, hangs):
         self.hangs = hangs
@@ -34,7 +42,7 @@ class Network(httpcore.AsyncNetworkBackend, httpcore.AsyncNetworkStream):
         return await self._operate("write", None)
 
     async def read(self, *args, **kwargs):
-        return await self._operate("read", b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n")
+        return await self._operate("read", ANSWER)
 
     async def aclose(self):
         self.closed = True
@@ -69,6 +77,50 @@ class Httpcore(httpx.AsyncBaseTransport):
         )
 
 
+class HangingLine(Line):
+    """The same for our own transport. A handshake hangs where it first waits for the peer."""
+
+    def __init__(self, hangs):
+        self.hangs = hangs
+        self.closed = False
+
+    async def dial(self, _host, _port):
+        await trio.sleep(inf if self.hangs == "connect_tcp" else 0)
+        return self
+
+    async def send_all(self, data):
+        await trio.sleep(inf if self.hangs == "write" else 0)
+        self.taken += len(data)
+
+    async def wait_send_all_might_not_block(self):
+        await trio.lowlevel.checkpoint()
+
+    async def receive_some(self, max_bytes=None):
+        await trio.sleep(inf if self.hangs in ("read", "start_tls") else 0)
+        return ANSWER
+
+    readable = False
+
+    def close(self):
+        self.closed = True
+
+
+def stock(hangs):
+    """httpx's transport, and its network."""
+    network = Network(hangs)
+    return Httpcore(network), network
+
+
+def own(hangs):
+    """Ours, and its line."""
+    line = HangingLine(hangs)
+    return Transport(1, ssl.create_default_context(), dial=line.dial), line
+
+
+both = pytest.mark.parametrize("transport_that", [own, stock])
+
+
+@both
 @pytest.mark.parametrize(
     ("hangs", "phase"),
     [
@@ -78,19 +130,20 @@ class Httpcore(httpx.AsyncBaseTransport):
         ("read", Phase.WRITTEN),
     ],
 )
-async def test_phases_of_httpcore(autojump_clock, hangs, phase):
-    """The client beneath httpx tells its phases by the names that the exchange knows, and has
-    closed its connection, if there is one, when the exchange is over."""
-    network = Network(hangs)
-    async with httpx.AsyncClient(transport=Httpcore(network), timeout=None) as client:
-        result = await Exchange(TIMEOUT_S).run(client, CALL)
+async def test_phases(autojump_clock, transport_that, hangs, phase):
+    """A transport tells its phases by the names that the exchange knows, and has closed its
+    connection, if there is one, when the exchange is over."""
+    transport, network = transport_that(hangs)
+    scheme = "https" if phase is Phase.SECURING else "http"
+    result = await Exchange(TIMEOUT_S).run(transport, call(scheme))
     assert result == Interrupted(phase, Failure.TIMED_OUT)
+    assert trio.current_time() == TIMEOUT_S
     assert network.closed == (phase is not Phase.CONNECTING)
 
 
-async def test_reply_of_httpcore(autojump_clock):
+@both
+async def test_a_reply(autojump_clock, transport_that):
     """Where nothing hangs, the request is written and the answer is heard."""
-    network = Network(hangs=None)
-    async with httpx.AsyncClient(transport=Httpcore(network), timeout=None) as client:
-        reply = await Exchange(TIMEOUT_S).run(client, CALL)
+    transport, _ = transport_that(hangs=None)
+    reply = await Exchange(TIMEOUT_S).run(transport, call())
     assert (reply.status, reply.request_written) == (202, True)

@@ -1,0 +1,146 @@
+"""A network in memory: lines to peers whom a test plays, without sockets and without time."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import trio
+
+from smsp.providers.connection import Line
+
+Peer = Callable[["MemoryLine"], Awaitable[None]]
+
+
+class MemoryLine(Line):
+    """One end of a line. ``blind``: it does not notice by looking that something has come.
+
+    ``room`` is how many bytes more the other end takes; what does not fit is never taken, and the
+    line is lost. ``stalled`` holds writers until it is set.
+    """
+
+    def __init__(self, *, blind: bool = False) -> None:
+        self.far: MemoryLine
+        self.blind = blind
+        self.room: int | None = None
+        self.stalled: trio.Event | None = None
+        self.closed = False
+        self.writes: list[bytes] = []
+        self._come = bytearray()
+        self._ended = False
+        self._reset = False
+        self._arrival = trio.Event()
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """Hand over what fits."""
+        await trio.lowlevel.checkpoint()
+        if self.stalled is not None:
+            await self.stalled.wait()
+        if self.closed:
+            raise trio.ClosedResourceError
+        fits = 0 if self.far.closed else len(data) if self.room is None else self.room
+        taken = bytes(data)[:fits]
+        self.lost = self.lost or len(taken) < len(data)
+        if taken:
+            self.taken += len(taken)
+            self.writes.append(taken)
+            self.far.arrive(taken)
+
+    async def wait_send_all_might_not_block(self) -> None:
+        """Never waits."""
+        await trio.lowlevel.checkpoint()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        """What has come, or will."""
+        await trio.lowlevel.checkpoint()
+        while not (self._come or self._ended or self.closed):
+            await self._arrival.wait()
+        if self.closed:
+            raise trio.ClosedResourceError
+        if self._reset and not self._come:
+            raise trio.BrokenResourceError
+        come = bytes(self._come[:max_bytes])
+        del self._come[: len(come)]
+        return come
+
+    @property
+    def readable(self) -> bool:
+        """Whether something has come."""
+        return bool(self._come or self._ended) and not self.blind
+
+    def close(self) -> None:
+        """Close at once; the other end sees the end."""
+        self.closed = True
+        self._wake()
+        self.far.arrive(b"")
+
+    def reset(self) -> None:
+        """Close at once, and let the other end know by an error."""
+        self.far._reset = True
+        self.close()
+
+    def arrive(self, data: bytes) -> None:
+        """Something comes from the other end; empty for its end."""
+        self._come += data
+        self._ended = self._ended or not data
+        self._wake()
+
+    def _wake(self) -> None:
+        self._arrival.set()
+        self._arrival = trio.Event()
+
+
+def memory_line(*, blind: bool = False) -> tuple[MemoryLine, MemoryLine]:
+    """Our end of a line, and the peer's."""
+    ours, theirs = MemoryLine(blind=blind), MemoryLine()
+    ours.far, theirs.far = theirs, ours
+    return ours, theirs
+
+
+class MemoryNetwork:
+    """Dials lead to peers, each played by the next of ``peers``, the last by all that follow."""
+
+    def __init__(self, nursery: trio.Nursery, *peers: Peer, blind: bool = False) -> None:
+        self.lines: list[MemoryLine] = []
+        """Our end of each line, in the order in which they were dialled."""
+        self.dialled: list[tuple[str, int]] = []
+        self._nursery = nursery
+        self._peers = list(peers)
+        self._blind = blind
+
+    async def dial(self, host: str, port: int) -> MemoryLine:
+        """Make a line."""
+        await trio.lowlevel.checkpoint()
+        ours, theirs = memory_line(blind=self._blind)
+        self.dialled.append((host, port))
+        self.lines.append(ours)
+        peer = self._peers.pop(0) if len(self._peers) > 1 else self._peers[0]
+        self._nursery.start_soon(peer, theirs)
+        return ours
+
+    @property
+    def open(self) -> int:
+        """How many lines are not closed by us."""
+        return sum(not line.closed for line in self.lines)
+
+
+async def whole_request(line: MemoryLine) -> bytes:
+    """One request to its last byte; empty when the line ends instead."""
+    request = b""
+    while True:
+        head, separator, body = request.partition(b"\r\n\r\n")
+        if separator and len(body) >= _length(head):
+            return request
+        try:
+            come = await line.receive_some()
+        except trio.ClosedResourceError:
+            return b""
+        if not come:
+            return b""
+        request += come
+
+
+def _length(head: bytes) -> int:
+    for line in head.lower().split(b"\r\n"):
+        if line.startswith(b"content-length:"):
+            return int(line.partition(b":")[2])
+    return 0
