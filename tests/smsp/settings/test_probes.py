@@ -93,3 +93,12 @@ def test_what_a_probe_costs_is_told(kind, probe, words):
     assert [warning for warning in told if words and words in warning] == list(told)
     assert len(told) == (words is not None)
     assert not any(REAL in warning for warning in told)
+
+
+def test_what_plays_a_provider_on_this_machine_sends_no_bill():
+    """As in the demo; a provider behind an address of another machine may be the real one."""
+    environ = environ_of("mailgun", "auto")
+    here = environ | {"SMSP_MAILGUN_BASE_URL": "http://127.0.0.1:8081"}
+    assert load(here).warnings == ()
+    assert load(environ | {"SMSP_MAILGUN_BASE_URL": "https://egress.example.org"}).warnings
+    assert load(here | {"SMSP_MAILGUN_PROBE": "message"}).warnings
