@@ -61,6 +61,11 @@ class Process:
         """Send SIGTERM, and do not wait."""
         self._child.send_signal(signal.SIGTERM)
 
+    def kill(self) -> None:
+        """End it without giving it a moment; returns when it is gone."""
+        self._child.kill()
+        self._child.wait(END_WITHIN_S)
+
     def exit_status(self) -> int:
         """Wait for its end, for a bounded time."""
         return self._child.wait(END_WITHIN_S)
