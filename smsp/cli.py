@@ -136,6 +136,28 @@ def status(watch: bool, as_json: bool, url: str | None) -> None:
         sys.exit(EXIT_FAILED)
 
 
+@main.group()
+def key() -> None:
+    """Make keys for callers."""
+
+
+@key.command("new")
+@click.argument("name")
+@click.option("--scopes", default="send", show_default=True, help="send, observe, operate; by +.")
+@click.option("--from-domains", default="", help="The only sender domains; joined by +.")
+@click.option("--per-second", default="", metavar="NUMBER", help="Messages a second on average.")
+def new_key(name: str, scopes: str, from_domains: str, per_second: str) -> None:
+    """Make a key called NAME: its secret, shown this once, and its entry in SMSP_API_KEYS."""
+    from smsp.settings.keys import new_key as make
+
+    try:
+        made, secret = make(name, scopes, from_domains, per_second)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    click.echo(f"secret, for the caller, shown only now: {secret}")
+    click.echo(f"entry, for SMSP_API_KEYS:               {made.entry}")
+
+
 @main.command()
 def openapi() -> None:
     """Print the OpenAPI document."""

@@ -30,7 +30,9 @@ async def demo(host: str, port: int, say: Callable[[str], None]) -> int:
         def introduce(url: str) -> None:
             say(_introduction(url, simulation))
 
-        return await serve(settings, log, on_listening=introduce)
+        return await serve(
+            settings, log, on_listening=introduce, read_keys=lambda: settings.known_keys
+        )
 
 
 def _environment(host: str, port: int, simulation: Simulation) -> Mapping[str, str]:

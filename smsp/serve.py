@@ -2,22 +2,24 @@
 
 Start: actors, then the listener. Stop, on SIGTERM or SIGINT: tell load balancers and callers,
 close the listener, let every caller who waits be answered, then the actors leave. A second
-signal stops at once.
+signal stops at once. SIGHUP: read the keys again.
 """
 
 from __future__ import annotations
 
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
 
 import trio
 
 from actors import AllQuarantined
+from smsp.keys import Key
 from smsp.listener import hypercorn_config, listen
-from smsp.settings import Settings
+from smsp.settings import Settings, SettingsError, load_keys
 from smsp.telemetry import Log, Telemetry
 from smsp.web.app import create_app
 from smsp.web.events import tell
+from smsp.web.services import Services
 from smsp.wiring import House, house
 
 EXIT_DRAINED, EXIT_CUT, EXIT_QUARANTINED = 0, 1, 70
@@ -27,6 +29,9 @@ it is they who close, and no request meets a connection that is just being close
 LAST_ANSWERS_S = 2.0
 """Seconds in which the answers of calls that were cut must have been written."""
 
+ReadKeys = Callable[[], Sequence[Key]]
+"""The keys as they are told now; raises :class:`~smsp.settings.SettingsError`."""
+
 
 async def serve(
     settings: Settings,
@@ -34,24 +39,45 @@ async def serve(
     *,
     idle_s: float = IDLE_S,
     on_listening: Callable[[str], None] = lambda _url: None,
+    read_keys: ReadKeys = load_keys,
 ) -> int:
     """Run until told to stop; the process's exit status.
 
-    ``on_listening`` is told the URL, which matters when the port was chosen by the system. Raises
-    ``OSError`` when the port cannot be had.
+    ``on_listening`` is told the URL, which matters when the port was chosen by the system.
+    ``read_keys`` gives the keys anew. Raises ``OSError`` when the port cannot be had.
     """
     for warning in settings.warnings:
         log.warning("settings.doubtful", message=warning)
     telemetry = Telemetry(log, whole_addresses=settings.log_addresses)
     status = EXIT_QUARANTINED
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        async with house(settings, telemetry) as running:
+    with (
+        trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals,
+        trio.open_signal_receiver(signal.SIGHUP) as hang_ups,
+    ):
+        async with house(settings, telemetry) as running, trio.open_nursery() as nursery:
+            nursery.start_soon(reload_keys, running.services, hang_ups, read_keys)
             try:
                 status = await _run(running, settings, signals, idle_s, on_listening)
             except* AllQuarantined:
                 log.error("server.given_up", message="every actor is quarantined")
+            nursery.cancel_scope.cancel()
     log.info("server.stopped", status=status)
     return status
+
+
+async def reload_keys(
+    services: Services, hang_ups: AsyncIterable[int], read_keys: ReadKeys = load_keys
+) -> None:
+    """At each hang-up put what ``read_keys`` gives in the place of the keys that were known. With
+    a mistake in them, those stay."""
+    async for _ in hang_ups:
+        try:
+            keys = await trio.to_thread.run_sync(read_keys)
+        except SettingsError as error:
+            services.log.error("keys.not_reloaded", message="; ".join(map(str, error.mistakes)))
+        else:
+            services.keyring.replace(keys)
+            services.log.info("keys.reloaded", keys=[key.name for key in keys])
 
 
 async def _run(

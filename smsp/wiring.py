@@ -39,7 +39,7 @@ from smsp.providers.transport import Transport
 from smsp.routing import Candidate, Failover
 from smsp.settings import ProviderSettings, Settings
 from smsp.telemetry import Telemetry
-from smsp.web.auth import Key, Keyring, digest_of
+from smsp.web.auth import Keyring
 from smsp.web.budget import ByteBudget
 from smsp.web.services import Services
 from smsp.web.watching import Watching
@@ -208,10 +208,9 @@ def _services(
     ledger: Ledger,
     metrics: Metrics,
 ) -> Services:
-    key = Key("SMSP_API_KEY", digest_of(settings.api_key.get_secret_value()))
     return Services(
         mailroom=dispatcher,
-        keyring=Keyring([key]),
+        keyring=Keyring(settings.known_keys),
         log=telemetry.log,
         kinds={one.name: one.kind for one in settings.providers},
         version=product_version(),
@@ -220,6 +219,7 @@ def _services(
         body_budget=ByteBudget(settings.max_buffered_bytes),
         ledger=ledger,
         metrics=metrics,
+        trusted_proxies=settings.trusted_proxies,
         cors_origins=settings.cors_origins,
         control_headers=_control_headers(settings),
         watching=watching,

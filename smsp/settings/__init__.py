@@ -7,20 +7,22 @@ mistake is found before anything is started, and no message holds a variable's v
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from pydantic import SecretStr, TypeAdapter
 
+from smsp.keys import Key
 from smsp.providers import UNNAMED
 from smsp.providers.plugins import Found, find_kinds
 from smsp.settings.environment import Mistake, ReadFile, Reading, read_file
+from smsp.settings.keys import API_KEY, API_KEYS, KeySettings
 from smsp.settings.kinds import Kinds
-from smsp.settings.model import MOCK_MODE, OWN, Settings, variable_of
-from smsp.settings.not_yet import refuse_not_yet
+from smsp.settings.model import FILES, KEYS, MOCK_MODE, OWN, Settings, variable_of
 from smsp.settings.plugins import tell_of_plugins
 from smsp.settings.providers import ProviderSettings, read_providers
+from smsp.settings.tls import TlsFault, server_tls
 from smsp.settings.values import parse_flag
 
 __all__ = [
@@ -31,6 +33,7 @@ __all__ = [
     "SettingsError",
     "load",
     "load_caller",
+    "load_keys",
 ]
 
 KEY_CHARACTERS_MIN = 16
@@ -70,7 +73,6 @@ def load(
     given = os.environ if environ is None else environ
     reading = Reading({**given, **overrides}, read_file)
     reading.know(FUNCTIONAL_TESTS_OWN)
-    refuse_not_yet(reading)
     settings = _settings(reading)
     own_variables = reading.known
     tell_of_plugins(reading, found)
@@ -85,10 +87,25 @@ def load(
         poll_address=None if settings is None else settings.poll_message_address,
     )
     reading.refuse_unknown()
+    _judge_tls(reading, settings)
     _warn_of_a_short_key(reading, settings)
     if settings is None or reading.mistakes:
         raise SettingsError(reading.mistakes)
     return settings.model_copy(update={"providers": providers, "warnings": reading.warnings})
+
+
+def load_keys(
+    environ: Mapping[str, str] | None = None, *, read_file: ReadFile = read_file
+) -> tuple[Key, ...]:
+    """The keys as ``environ`` has them now: of a process that runs, only files can have changed.
+
+    Raises :class:`SettingsError`.
+    """
+    reading = Reading(os.environ if environ is None else environ, read_file)
+    settings = reading.build(TypeAdapter(KeySettings), _taken(reading, KEYS), variable_of)
+    if settings is None or reading.mistakes:
+        raise SettingsError(reading.mistakes)
+    return settings.known_keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +134,16 @@ def load_caller(
 
 
 def _settings(reading: Reading) -> Settings | None:
-    texts = {variable: reading.take(variable) for variable in OWN}
-    given = {variable: text for variable, text in texts.items() if text is not None}
-    return reading.build(TypeAdapter(Settings), given, variable_of)
+    return reading.build(TypeAdapter(Settings), _taken(reading, OWN), variable_of)
+
+
+def _taken(reading: Reading, variables: Iterable[str]) -> Mapping[str, str]:
+    texts = {
+        variable: (reading.take_path if variable in FILES else reading.take)(variable)
+        for variable in variables
+    }
+    reading.excuse(API_KEY, API_KEYS)
+    return {variable: text for variable, text in texts.items() if text is not None}
 
 
 def _is_mock(reading: Reading) -> bool:
@@ -140,6 +164,16 @@ def _inherited(settings: Settings) -> Mapping[str, object]:
     }
 
 
+def _judge_tls(reading: Reading, settings: Settings | None) -> None:
+    if settings is None or settings.tls_cert is None or settings.tls_key is None:
+        return
+    try:
+        server_tls(settings.tls_cert, settings.tls_key)
+    except TlsFault as fault:
+        reading.refuse(fault.variable, fault.message)
+
+
 def _warn_of_a_short_key(reading: Reading, settings: Settings | None) -> None:
-    if settings is not None and len(settings.api_key) < KEY_CHARACTERS_MIN:
+    key = None if settings is None else settings.api_key
+    if key is not None and len(key) < KEY_CHARACTERS_MIN:
         reading.warn(f"SMSP_API_KEY has fewer than {KEY_CHARACTERS_MIN} characters: easy to guess")

@@ -108,6 +108,12 @@ class Reading:
         if variable not in self._lost:
             self._mistakes.setdefault(self._older_in_use.get(variable, variable), message)
 
+    def excuse(self, variable: str, other: str) -> None:
+        """That ``variable`` is missing is no second mistake when ``other``, which would do as well,
+        was given and could not be had."""
+        if other in self._lost:
+            self._lost.add(variable)
+
     def know(self, variables: Iterable[str]) -> None:
         """These names are right, though nobody reads them here."""
         self._known.update(variables)
@@ -135,6 +141,17 @@ class Reading:
         if text is None and older_text is not None:
             self._older_in_use[variable] = older
         return older_text if text is None else text
+
+    def take_path(self, variable: str) -> str | None:
+        """The path of a file that is not read here. What the variable means is in a file anyway,
+        so with ``_FILE`` it is no other file that holds the path of the first."""
+        in_file = variable + _FILE
+        self._known.add(variable)
+        if self._texts.get(variable) and self._texts.get(in_file):
+            self._lose(variable, variable, f"is set twice, also by {in_file}: keep one")
+            return None
+        spelling = variable if self._texts.get(variable) else in_file
+        return self._checked(variable, spelling, self._texts.get(spelling))
 
     def build(
         self, target: TypeAdapter[T], given: Mapping[str, object], name: Callable[[str], str]

@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from actors.trip import FirstFailure
 from smsp.mail import Mailbox
 from smsp.message.mailbox import parse_mailbox
+from smsp.settings.keys import KeySettings
 from smsp.settings.providers import (
     CallTimeout,
     Flag,
@@ -27,7 +27,15 @@ from smsp.settings.providers import (
     Trip,
     variables_in,
 )
-from smsp.settings.values import Parsed, parse_host, parse_key, parse_origins, seconds, whole
+from smsp.settings.values import (
+    Network,
+    Parsed,
+    parse_host,
+    parse_networks,
+    parse_origins,
+    seconds,
+    whole,
+)
 
 MOCK_MODE = "SMSP_MOCK_EMAIL_SERVICE"
 
@@ -36,17 +44,8 @@ _BYTES_MAX = 2**34
 _SPELLINGS: Mapping[str, str] = MappingProxyType({"JSON_ONLINE": "JSON_ONELINE"})
 
 
-class Settings(BaseSettings):
+class Settings(KeySettings):
     """What SMSP was told, complete and valid. ``_s`` is in seconds, ``_bytes`` in bytes."""
-
-    model_config = SettingsConfigDict(
-        frozen=True,
-        extra="forbid",
-        hide_input_in_errors=True,
-        arbitrary_types_allowed=True,
-        case_sensitive=True,
-        validate_by_name=True,
-    )
 
     host: Annotated[str, Parsed(parse_host)] = Field(
         "127.0.0.1",
@@ -57,10 +56,6 @@ class Settings(BaseSettings):
         8080,
         validation_alias="SMSP_PORT",
         description="port to listen on; `0` for any that is free",
-    )
-    api_key: Annotated[SecretStr, Parsed(parse_key)] = Field(
-        validation_alias="SMSP_API_KEY",
-        description="the key that callers show; it may do everything",
     )
     mock: Flag = Field(
         False,
@@ -170,23 +165,28 @@ class Settings(BaseSettings):
         validation_alias="SMSP_CORS_ORIGINS",
         description="web origins whose pages may send: `*`, or a comma list",
     )
-    trusted_proxies: tuple[str, ...] = ()
+    trusted_proxies: Annotated[tuple[Network, ...], Parsed(parse_networks)] = Field(
+        (),
+        validation_alias="SMSP_TRUSTED_PROXIES",
+        description="proxies whose `X-Forwarded-For` is believed, where wrong keys are counted by "
+        "address: a comma list of addresses and networks",
+    )
+    tls_cert: str | None = Field(
+        None,
+        validation_alias="SMSP_TLS_CERT",
+        description="serve HTTPS (TLS 1.2 or newer): the file with the certificate and those that "
+        "lead from it to a root, as PEM",
+    )
+    tls_key: str | None = Field(
+        None,
+        validation_alias="SMSP_TLS_KEY",
+        validate_default=True,
+        description="the file with the certificate's private key, as PEM and not encrypted",
+    )
     providers: tuple[ProviderSettings, ...] = ()
     """In routing order; never empty in what :func:`load` returns."""
     warnings: tuple[str, ...] = ()
     """What is no mistake, but should be logged at the start."""
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Only what it is called with: pydantic-settings' own reading of the process is off."""
-        return (init_settings,)
 
     @field_validator("poll_message_address")
     @classmethod
@@ -211,9 +211,22 @@ class Settings(BaseSettings):
             raise ValueError("must not be below SMSP_MAX_BODY_BYTES")
         return buffered_bytes
 
+    @field_validator("tls_key")
+    @classmethod
+    def _both_or_neither(cls, key: str | None, info: ValidationInfo) -> str | None:
+        if (key is None) is not (info.data.get("tls_cert") is None):
+            raise ValueError("and SMSP_TLS_CERT are set together or not at all")
+        return key
+
 
 OWN: Mapping[str, FieldInfo] = variables_in(Settings)
 """SMSP's own variables, whole names, in the order in which people should read of them."""
+
+FILES = frozenset({"SMSP_TLS_CERT", "SMSP_TLS_KEY"})
+"""Those of them that name a file themselves."""
+
+KEYS = tuple(variables_in(KeySettings))
+"""Those of them that are read again when a key is changed."""
 
 
 def variable_of(field_or_variable: str) -> str:

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pydantic import SecretStr
 from pydantic_core import CoreSchema, core_schema
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
 MASKED = "**********"
 
 _TRUE = frozenset({"true", "1", "yes", "on"})
@@ -108,6 +110,16 @@ def parse_origins(text: str) -> tuple[str, ...]:
     if origins != ("*",) and not all(_origin(origin) for origin in origins):
         raise ValueError("must be * or a comma list of origins such as https://example.org")
     return origins
+
+
+def parse_networks(text: str) -> tuple[Network, ...]:
+    """A comma list of IP addresses and networks; an address is the network of it alone."""
+    try:
+        return tuple(ipaddress.ip_network(part.strip()) for part in text.split(","))
+    except ValueError:
+        raise ValueError(
+            "must be a comma list of addresses and networks such as 10.0.0.0/8, without host bits"
+        ) from None
 
 
 def parse_base_url(text: str) -> str:

@@ -6,11 +6,11 @@ held against every known one, so the time tells neither which matched nor how mu
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from enum import StrEnum
-from hashlib import sha256
+from collections.abc import Iterable, Mapping
 from hmac import compare_digest
+
+from smsp.keys import Key, digest_of
+from smsp.web.rates import Bucket
 
 KEY_NAMES_IN_URLS = frozenset(
     {"api_key", "apikey", "api-key", "x-api-key", "key", "token", "access_token", "authorization"}
@@ -18,36 +18,17 @@ KEY_NAMES_IN_URLS = frozenset(
 _BEARER = "bearer "
 
 
-class Scope(StrEnum):
-    """What a key allows."""
-
-    SEND = "send"
-    OBSERVE = "observe"
-    OPERATE = "operate"
-
-
-ALL_SCOPES = frozenset(Scope)
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """A known key: its name for people, the digest of its secret, what it allows."""
-
-    name: str
-    digest: bytes = field(repr=False)
-    scopes: frozenset[Scope] = ALL_SCOPES
-
-
-def digest_of(secret: str) -> bytes:
-    """The SHA-256 of a key as it is presented."""
-    return sha256(secret.encode("utf-8", "surrogateescape")).digest()
-
-
 class Keyring:
-    """All keys that open something."""
+    """All keys that open something, and how often each has been used of late."""
 
     def __init__(self, keys: Iterable[Key]) -> None:
         self._keys = tuple(keys)
+        self._buckets = _buckets(self._keys, {})
+
+    def replace(self, keys: Iterable[Key]) -> None:
+        """From now on these are the keys. Whose rate stays the same goes on where it was."""
+        self._keys = tuple(keys)
+        self._buckets = _buckets(self._keys, self._buckets)
 
     def find(self, secret: str) -> Key | None:
         """The key that this secret belongs to."""
@@ -59,12 +40,14 @@ class Keyring:
         return found
 
     def caller(self, api_key: str | None, authorization: str | None) -> Key | None:
-        """The key in ``X-API-KEY`` or ``Authorization: Bearer``; the first wins."""
-        if api_key is not None:
-            return self.find(api_key)
-        if authorization is not None and authorization[: len(_BEARER)].lower() == _BEARER:
-            return self.find(authorization[len(_BEARER) :].strip())
-        return None
+        """The key in ``X-API-KEY`` or ``Authorization: Bearer``; the first wins. What is no key at
+        all is looked for as one that is wrong: it takes as long."""
+        return self.find(_presented(api_key, authorization))
+
+    def use(self, key: Key, now: float) -> float:
+        """Use up one of the messages that the key may send; 0, or the seconds until it may."""
+        bucket = self._buckets.get(key.name)
+        return 0.0 if bucket is None else bucket.take(now)
 
     def in_url(self, path: str, query: Iterable[tuple[str, str]]) -> bool:
         """Whether a key was put into the URL, where proxies and histories would keep it: under a
@@ -75,3 +58,23 @@ class Keyring:
                 return True
             texts += name, value
         return any(self.find(text) is not None for text in texts)
+
+
+def _presented(api_key: str | None, authorization: str | None) -> str:
+    if api_key is not None:
+        return api_key
+    if authorization is not None and authorization[: len(_BEARER)].lower() == _BEARER:
+        return authorization[len(_BEARER) :].strip()
+    return ""
+
+
+def _buckets(keys: Iterable[Key], before: Mapping[str, Bucket]) -> dict[str, Bucket]:
+    buckets: dict[str, Bucket] = {}
+    for key in keys:
+        if key.per_second is not None:
+            bucket = before.get(key.name)
+            if bucket is None or bucket.per_second != key.per_second:
+                # As much at once as in a second: callers do not come evenly.
+                bucket = Bucket(key.per_second, max(1.0, key.per_second))
+            buckets[key.name] = bucket
+    return buckets

@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 from quart import Blueprint, Response
 
-from smsp.web.auth import Scope
+from smsp.keys import Scope
 from smsp.web.gate import needs
 from smsp.web.replies import error_reply, json_reply, snapshot_json
 from smsp.web.services import Services

@@ -1,7 +1,7 @@
 """``POST /email``: bytes in, one message's outcome out. ``GET /email/{id}``: how it ended.
 
-The order of the checks is part of the contract: key, scope, size, type, JSON, message, ledger. The
-body is not read before the key is known.
+The order of the checks is part of the contract: key, scope, size, type, JSON, message, the
+key's from-domains and its rate, ledger. The body is not read before the key is known.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from quart import Blueprint, Request, Response, g, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from smsp.dispatcher import Dispatched
+from smsp.keys import Key, Scope
 from smsp.ledger import Begun, Claim, Full, InProgress, Ledger, Mismatch, Record, Replay
 from smsp.mail import Mail, Send, fingerprint
 from smsp.message import Fault, InvalidMessage, parse
-from smsp.web.auth import Scope
 from smsp.web.gate import needs
 from smsp.web.replies import (
     busy_reply,
@@ -28,6 +28,7 @@ from smsp.web.replies import (
     record_reply,
     replayed_reply,
     route_reply,
+    too_many_reply,
 )
 from smsp.web.services import Services
 
@@ -77,6 +78,9 @@ def emails(services: Services) -> Blueprint:
 async def _answer(services: Services, mail: Mail, deadline: float) -> Response:
     if mail.provider is not None and mail.provider not in services.mailroom.names:
         return invalid_reply(InvalidMessage((Fault("provider", "there is no such provider"),)))
+    refusal = _refusal_of_key(services, mail)
+    if refusal is not None:
+        return refusal
     if request.args.get("dryrun") == "true":
         return route_reply(services.mailroom.route(mail))
     key = request.headers.get("Idempotency-Key")
@@ -124,6 +128,22 @@ def _taken(beginning: Replay | Mismatch | InProgress | Full) -> Response:
             )
         case Full():
             return busy_reply("busy", "Too many messages with a key are under way. Try again soon.")
+
+
+def _refusal_of_key(services: Services, mail: Mail) -> Response | None:
+    """What this key may not do with this message, or not so often."""
+    key: Key = g.key
+    if not key.may_send_from(mail.sender.ascii_domain):
+        return error_reply(
+            HTTPStatus.FORBIDDEN,
+            "forbidden_from",
+            "This key may not send from the domain of fromaddress.",
+            field="fromaddress",
+        )
+    wait_s = services.keyring.use(key, trio.current_time())
+    if wait_s:
+        return too_many_reply("This key has sent too many messages in too short a time.", wait_s)
+    return None
 
 
 def _find(ledger: Ledger, message: str) -> Record | None:

@@ -11,7 +11,7 @@ from types import MappingProxyType, TracebackType
 from quart import Blueprint, Response
 from quart.wrappers.response import ResponseBody
 
-from smsp.web.auth import Scope
+from smsp.keys import Scope
 from smsp.web.feed import Feed, View, Watch
 from smsp.web.gate import needs
 from smsp.web.replies import busy_reply, latency_of, snapshot_json

@@ -6,10 +6,12 @@ from collections.abc import Awaitable, Callable
 from functools import wraps
 from http import HTTPStatus
 
+import trio
 from quart import Response, g, request
 
-from smsp.web.auth import Key, Scope
-from smsp.web.replies import error_reply
+from smsp.keys import Key, Scope
+from smsp.web.clients import client_of
+from smsp.web.replies import error_reply, too_many_reply
 from smsp.web.services import Services
 
 Handler = Callable[..., Awaitable[Response]]
@@ -23,16 +25,7 @@ def needs(services: Services, scope: Scope) -> Callable[[Handler], Handler]:
         async def guarded(**arguments: str) -> Response:
             key = presented_key(services)
             if key is None:
-                # The route, not the path: that may hold what its caller takes for a key.
-                services.log.warning(
-                    "request.unauthorised", requestkey=g.request_key, route=str(request.url_rule)
-                )
-                return error_reply(
-                    HTTPStatus.UNAUTHORIZED,
-                    "unauthorised",
-                    "Unauthorised",
-                    headers={"WWW-Authenticate": "Bearer"},
-                )
+                return _unauthorised(services)
             if scope not in key.scopes:
                 return error_reply(
                     HTTPStatus.FORBIDDEN, "forbidden", f"This key does not have the scope {scope}."
@@ -49,3 +42,30 @@ def presented_key(services: Services) -> Key | None:
     """The key that the request at hand shows, if it is a known one."""
     headers = request.headers
     return services.keyring.caller(headers.get("X-API-KEY"), headers.get("Authorization"))
+
+
+def client_address(services: Services) -> str:
+    """Where the request at hand comes from, behind proxies of ours."""
+    forwarded = request.headers.getlist("X-Forwarded-For")
+    return client_of(request.remote_addr, forwarded, services.trusted_proxies)
+
+
+def _unauthorised(services: Services) -> Response:
+    """401; 429 to an address that has shown too many wrong keys. A right one never gets here."""
+    client = client_address(services)
+    wait_s = services.failures.failed(client, trio.current_time())
+    if wait_s:
+        return too_many_reply("Too many wrong keys have come from this address.", wait_s)
+    # The route, not the path: that may hold what its caller takes for a key.
+    services.log.warning(
+        "request.unauthorised",
+        requestkey=g.request_key,
+        route=str(request.url_rule),
+        client=client,
+    )
+    return error_reply(
+        HTTPStatus.UNAUTHORIZED,
+        "unauthorised",
+        "Unauthorised",
+        headers={"WWW-Authenticate": "Bearer"},
+    )

@@ -9,7 +9,7 @@ from typing import Literal
 from quart import Blueprint, Response, request
 
 from actors import Snapshot
-from smsp.web.auth import Scope
+from smsp.keys import Scope
 from smsp.web.gate import presented_key
 from smsp.web.replies import json_reply
 from smsp.web.services import Services

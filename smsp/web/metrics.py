@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from quart import Blueprint, Response
 
+from smsp.keys import Scope
 from smsp.metrics import CONTENT_TYPE
-from smsp.web.auth import Scope
 from smsp.web.gate import needs
 from smsp.web.services import Services
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from quart import Blueprint, Response, request
 
-from smsp.web.auth import Scope
+from smsp.keys import Scope
 from smsp.web.gate import needs
 from smsp.web.replies import error_reply, json_reply, snapshot_json
 from smsp.web.services import Services

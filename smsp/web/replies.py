@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from http import HTTPStatus
+from math import ceil
 from types import MappingProxyType
 from typing import Literal
 
@@ -12,7 +13,7 @@ import trio
 from quart import Response
 
 from actors import Snapshot, Transition
-from smsp.dispatcher import Dispatched
+from smsp.dispatcher import RETRY_AFTER_S_MAX, Dispatched
 from smsp.latency import Quantiles
 from smsp.ledger import Record
 from smsp.message import InvalidJson, InvalidMessage
@@ -30,6 +31,8 @@ ErrorCode = Literal[
     "key_in_url",
     "unauthorised",
     "forbidden",
+    "forbidden_from",
+    "too_many_requests",
     "not_found",
     "method_not_allowed",
     "body_timeout",
@@ -99,6 +102,16 @@ def busy_reply(code: ErrorCode, message: str) -> Response:
     """503 to a caller who should come back soon: nothing of the message was read."""
     return error_reply(
         HTTPStatus.SERVICE_UNAVAILABLE, code, message, headers={"Retry-After": str(FIRST_CALL_S)}
+    )
+
+
+def too_many_reply(message: str, wait_s: float) -> Response:
+    """429 to a caller who comes too often, and after how many seconds it may come again."""
+    return error_reply(
+        HTTPStatus.TOO_MANY_REQUESTS,
+        "too_many_requests",
+        message,
+        headers={"Retry-After": str(min(RETRY_AFTER_S_MAX, ceil(wait_s)))},
     )
 
 

@@ -20,6 +20,8 @@ from smsp.routing import Route
 from smsp.telemetry import Log
 from smsp.web.auth import Keyring
 from smsp.web.budget import ByteBudget
+from smsp.web.clients import Network
+from smsp.web.rates import Failures
 from smsp.web.watching import Watching
 
 
@@ -66,6 +68,8 @@ class Services:
     body_budget: ByteBudget
     ledger: Ledger
     metrics: Metrics
+    failures: Failures = field(default_factory=Failures)
+    trusted_proxies: tuple[Network, ...] = ()
     cors_origins: tuple[str, ...] = ("*",)
     control_headers: tuple[str, ...] = ()
     readiness: Readiness = field(default_factory=Readiness)

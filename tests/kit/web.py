@@ -20,13 +20,14 @@ from werkzeug.datastructures import Headers
 
 from actors import Snapshot
 from smsp.dispatcher import Dispatched
+from smsp.keys import Key, Scope, digest_of
 from smsp.ledger import Ledger
 from smsp.mail import Mail, Send
 from smsp.metrics import Metrics
 from smsp.outcome import Attempt, Refused, Result, Sent, combine
 from smsp.routing import Route, Skipped
 from smsp.web.app import create_app
-from smsp.web.auth import Key, Keyring, Scope, digest_of
+from smsp.web.auth import Keyring
 from smsp.web.budget import ByteBudget
 from smsp.web.services import Readiness, Services
 from tests.kit.mails import SEND_ID
@@ -209,10 +210,11 @@ def message(**changes: object) -> bytes:
 
 
 class Client:
-    """Somebody with a key, who posts messages through Quart's test client."""
+    """Somebody with a key, who posts messages through Quart's test client, from ``peer``."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, peer: str = "<local>") -> None:
         self.services = services
+        self._scope = {"client": (peer, 50000)}
         self._http = create_app(services).test_client()
 
     async def ask(
@@ -222,7 +224,9 @@ class Client:
         headers = dict(request.pop("headers", {}))
         if key is not None:
             headers = {"X-API-KEY": key} | headers
-        response = await self._http.open(path, method=method, headers=headers, **request)
+        response = await self._http.open(
+            path, method=method, headers=headers, scope_base=self._scope, **request
+        )
         return Answered(response.status_code, response.headers, await response.get_data())
 
     async def post(

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from smsp.dispatcher import RETRY_AFTER_S_MAX, RETRY_AFTER_S_MIN
 from smsp.web.emails import DEADLINE_S_MAX, DEADLINE_S_MIN, KEY_CHARACTERS_MAX
-from smsp.web.openapi.examples import error, key_in_url
+from smsp.web.openapi.examples import error, forbidden, key_in_url, too_many_wrong_keys
 from smsp.web.openapi.parts import JsonObject, answer
 
 REQUEST_KEY_CHARACTERS_MAX = 128
@@ -79,7 +79,7 @@ def headers() -> JsonObject:
             "schema": _request_key(),
         },
         "Retry-After": {
-            "description": "Seconds until some provider may take mail.",
+            "description": "Seconds after which it is worth trying again.",
             "required": True,
             "schema": {
                 "type": "integer",
@@ -117,7 +117,13 @@ def responses() -> JsonObject:
         "Forbidden": answer(
             "The key is known, but does not allow this.",
             "Error",
-            examples=error("forbidden", "This key does not have the scope send."),
+            examples=forbidden(),
+        ),
+        "TooManyWrongKeys": answer(
+            "Too many wrong keys have come from this address; a right one is not held up.",
+            "Error",
+            examples=too_many_wrong_keys(),
+            headers=("Retry-After",),
         ),
         "Internal": answer(
             "SMSP itself failed. If a message was being sent, it may or may not have been.",

@@ -1,6 +1,6 @@
 """The examples of the OpenAPI document. They are true: a test makes SMSP give every one.
 
-An error's example is named by its code.
+An error's example is named by its code, but for the second one of a code.
 """
 
 from __future__ import annotations
@@ -85,6 +85,31 @@ def key_in_url() -> JsonObject:
     """A request that told its key to every proxy on the way."""
     message = "A key belongs in the header X-API-KEY, never in the URL. Replace this key."
     return error("key_in_url", message)
+
+
+def forbidden() -> JsonObject:
+    """A key that does not allow what is asked for."""
+    return error("forbidden", "This key does not have the scope send.")
+
+
+def forbidden_from() -> JsonObject:
+    """A key that may not send for this sender."""
+    message = "This key may not send from the domain of fromaddress."
+    return error("forbidden_from", message, field="fromaddress")
+
+
+def too_many_requests() -> JsonObject:
+    """A key that is used too often."""
+    message = "This key has sent too many messages in too short a time."
+    return error("too_many_requests", message)
+
+
+def too_many_wrong_keys() -> JsonObject:
+    """Somebody who tries keys."""
+    (refusal,) = error(
+        "too_many_requests", "Too many wrong keys have come from this address."
+    ).values()
+    return {"too_many_wrong_keys": refusal}
 
 
 def not_now() -> JsonObject:

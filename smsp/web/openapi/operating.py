@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from smsp.web.auth import Scope
+from smsp.keys import Scope
 from smsp.web.openapi.examples import error
 from smsp.web.openapi.parts import (
     JsonObject,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from smsp.web.auth import Scope
+from smsp.keys import Scope
 
 JsonObject = dict[str, object]
 
@@ -58,8 +58,12 @@ def to_anybody(answers: JsonObject) -> JsonObject:
 
 def to_key_holders(answers: JsonObject) -> JsonObject:
     """The answers of a route that needs a key."""
-    refusals = {"401": ref("responses", "Unauthorised"), "403": ref("responses", "Forbidden")}
-    return to_anybody(answers | refusals)
+    refusals: JsonObject = {
+        "401": ref("responses", "Unauthorised"),
+        "403": ref("responses", "Forbidden"),
+        "429": ref("responses", "TooManyWrongKeys"),
+    }
+    return to_anybody(refusals | answers)
 
 
 def _whatever_happens() -> JsonObject:

@@ -19,9 +19,9 @@ from pydantic.json_schema import (
 from pydantic_core.core_schema import WithDefaultSchema
 
 from actors import State
+from smsp.keys import Scope
 from smsp.message import EmailMessage
 from smsp.outcome import OutcomeWord, Reason
-from smsp.web.auth import Scope
 from smsp.web.orders import Order
 from smsp.web.replies import DETAIL_CHARACTERS_MAX, ErrorCode
 

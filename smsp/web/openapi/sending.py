@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from smsp.web.auth import Scope
+from smsp.keys import Scope
 from smsp.web.openapi import examples
 from smsp.web.openapi.examples import error
 from smsp.web.openapi.parts import (
@@ -118,6 +118,11 @@ def _refusals() -> JsonObject:
             "Error",
             examples=examples.bad_request(),
         ),
+        "403": answer(
+            "The key is known, but does not allow this, or not from this sender.",
+            "Error",
+            examples=examples.forbidden() | examples.forbidden_from(),
+        ),
         "408": answer(
             "The body took too long to come.",
             "Error",
@@ -132,5 +137,12 @@ def _refusals() -> JsonObject:
             "The body is not declared as JSON.",
             "Error",
             examples=error("unsupported_media_type", "The content type must be application/json."),
+        ),
+        "429": answer(
+            "This key is used too often: the message was not sent. Or too many wrong keys have "
+            "come from this address; a right one is not held up.",
+            "Error",
+            examples=examples.too_many_requests() | examples.too_many_wrong_keys(),
+            headers=("Retry-After",),
         ),
     }

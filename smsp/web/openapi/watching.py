@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from smsp.web.auth import Scope
+from smsp.keys import Scope
 from smsp.web.feed import COMMENT_EVERY_S, COUNTERS_EVERY_S, WATCHERS_MAX
 from smsp.web.openapi.examples import error
 from smsp.web.openapi.parts import (

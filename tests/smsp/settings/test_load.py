@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
+
 import pytest
 from pydantic import ValidationError
 
@@ -42,6 +44,9 @@ def test_defaults():
         "log_addresses": False,
         "cors_origins": ("*",),
         "trusted_proxies": (),
+        "api_keys": (),
+        "tls_cert": None,
+        "tls_key": None,
         "warnings": (
             "SMSP_MAILGUN_PROBE is auto: each probe (state of the sending queue, then a message in "
             "test mode) is billed; status costs nothing",
@@ -91,6 +96,12 @@ def test_defaults():
             "https://a.example, http://localhost:3000",
             "cors_origins",
             ("https://a.example", "http://localhost:3000"),
+        ),
+        (
+            "SMSP_TRUSTED_PROXIES",
+            "192.0.2.1, 10.0.0.0/8,2001:db8::/32",
+            "trusted_proxies",
+            (ip_network("192.0.2.1/32"), ip_network("10.0.0.0/8"), ip_network("2001:db8::/32")),
         ),
     ],
 )
@@ -152,6 +163,11 @@ def test_a_variable_is_read(variable, text, field, value):
             "*,https://a.example",
             "must be * or a comma list of origins such as https://example.org",
         ),
+        (
+            "SMSP_TRUSTED_PROXIES",
+            "10.0.0.1/8",
+            "must be a comma list of addresses and networks such as 10.0.0.0/8, without host bits",
+        ),
     ],
 )
 def test_a_bad_text_is_one_mistake(variable, text, message):
@@ -164,7 +180,8 @@ def test_every_variable_has_a_bad_text_here():
     marks = (test_a_bad_text_is_one_mistake, test_a_variable_is_read)
     tried = {case[0] for test in marks for case in test.pytestmark[0].args[1]}
 
-    assert set(OWN) <= tried | {"SMSP_API_KEY"}
+    elsewhere = {"SMSP_API_KEYS", "SMSP_TLS_CERT", "SMSP_TLS_KEY"}
+    assert set(OWN) <= tried | elsewhere
 
 
 def test_a_bad_address_says_what_is_wrong_with_it():

@@ -7,11 +7,16 @@ from hypothesis import strategies as st
 
 from smsp.settings import Mistake, Settings, SettingsError, load
 from smsp.settings.model import OWN
-from smsp.settings.not_yet import NOT_YET
 from tests.kit.environments import KEY, MAILGUN, PIGEON, PIGEONS
 
 SECRET = "Xq7-secret"
-SECRET_VARIABLES = ("SMSP_API_KEY", "SMSP_PIGEON_TOKEN", "SMSP_GREY_TOKEN", "SMSP_MG_API_KEY")
+SECRET_VARIABLES = (
+    "SMSP_API_KEY",
+    "SMSP_API_KEYS",
+    "SMSP_PIGEON_TOKEN",
+    "SMSP_GREY_TOKEN",
+    "SMSP_MG_API_KEY",
+)
 
 texts = st.one_of(
     st.sampled_from(
@@ -20,7 +25,7 @@ texts = st.one_of(
     st.text(max_size=20),
 )
 names = st.one_of(
-    st.sampled_from([*OWN, *(f"SMSP_{name}" for name in NOT_YET), *PIGEON, *MAILGUN]),
+    st.sampled_from([*OWN, *PIGEON, *MAILGUN]),
     st.sampled_from(["SMSP_PROVIDERS", "SMSP_GREY_KIND", "SMSP_PIGEON_BASE_URL", "SMSP_TRIP_FILE"]),
     st.text(max_size=12).map("SMSP_".__add__),
 )

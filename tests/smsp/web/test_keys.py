@@ -9,8 +9,9 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
+from smsp.keys import Key, Scope, digest_of
 from smsp.web.app import create_app
-from smsp.web.auth import Key, Keyring, Scope, digest_of
+from smsp.web.auth import Keyring
 from tests.kit.asgi import Caller
 from tests.kit.web import KEY, OBSERVE_KEY, SEND_KEY, Client, FakeMailroom, fake_services
 
@@ -49,6 +50,7 @@ class WatchedKey:
     """A key that counts how often it is held against another."""
 
     scopes = frozenset(Scope)
+    per_second = None
 
     def __init__(self, name):
         self.name = name

@@ -10,11 +10,11 @@ import pytest
 from openapi_spec_validator import validate
 
 from actors import State
+from smsp.keys import Scope
 from smsp.mail import Mail
 from smsp.message import EmailMessage, parse
 from smsp.outcome import Reason
 from smsp.web.app import REQUEST_KEY_CHARACTERS_MAX, create_app
-from smsp.web.auth import Scope
 from smsp.web.emails import DEADLINE_S_MAX, DEADLINE_S_MIN
 from smsp.web.replies import ErrorCode
 from tests.kit.openapi import Described

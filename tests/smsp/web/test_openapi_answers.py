@@ -12,14 +12,17 @@ import trio
 
 from actors import Transition
 from actors.notices import Failure, ProbeRecord
+from smsp.keys import Key, digest_of
 from smsp.ledger import Claim, Ledger
 from smsp.mail import Mail, fingerprint
 from smsp.message import parse
 from smsp.outcome import Blame, NotSent, Outcome, Reason, Refused, Rejected, Sent, Unknown, word
 from smsp.routing import Skipped
 from smsp.web.app import create_app
+from smsp.web.auth import Keyring
 from smsp.web.budget import ByteBudget
 from smsp.web.openapi import examples
+from smsp.web.rates import Failures
 from smsp.web.services import Readiness
 from tests.kit.openapi import Described
 from tests.kit.web import (
@@ -78,6 +81,26 @@ def _keyed(earlier: Mail, *, over: bool) -> Case:
     return Case(headers={"Idempotency-Key": "a-key-of-mine"}, services={"ledger": ledger})
 
 
+def _key_of_few_rights(**rights) -> Case:
+    """Shown by somebody whose key has these rights."""
+    keyring = Keyring([Key("few", digest_of(KEY), **rights)])
+    return Case(services={"keyring": keyring})
+
+
+def _used_up() -> Case:
+    case = _key_of_few_rights(per_second=0.001)
+    keyring = case.services["keyring"]
+    keyring.use(keyring.find(KEY), trio.current_time())
+    return case
+
+
+def _after_wrong_keys() -> Case:
+    failures = Failures()
+    while not failures.failed("<local>", trio.current_time()):
+        pass
+    return Case(key="another-wrong-key", services={"failures": failures})
+
+
 async def _breaks(send):
     raise RuntimeError("a bug")
 
@@ -102,6 +125,9 @@ CASES = {
     "idempotency_mismatch": lambda: _keyed(replace(parsed(), subject="another"), over=True),
     "key_in_url": lambda: Case("/email?api_key=a-key"),
     "unauthorised": lambda: Case(key=None),
+    "forbidden_from": lambda: _key_of_few_rights(from_domains=frozenset({"example.org"})),
+    "too_many_requests": _used_up,
+    "too_many_wrong_keys": _after_wrong_keys,
     "forbidden": lambda: Case(key=OBSERVE_KEY),
     "too_large": lambda: Case(services={"max_body_bytes": 10}),
     "unsupported_media_type": lambda: Case(body={"data": b"fromaddress=a%40b.c"}),

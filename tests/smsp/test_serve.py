@@ -1,0 +1,61 @@
+"""What ``serve`` does beside serving: keys are read again when somebody asks for it. Starting and
+stopping are seen from outside, by the functional tests."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from smsp.keys import Key, digest_of
+from smsp.serve import reload_keys
+from smsp.settings import Mistake, SettingsError
+from tests.kit.web import KEY, fake_services
+
+NEW = Key("new", digest_of("a-new-key"))
+
+
+@pytest.fixture
+def services():
+    return fake_services()
+
+
+@pytest.fixture
+async def hang_up(services, nursery):
+    """Ask for a reload that gives these keys, or raises this; returns when it is done."""
+    say, hear = trio.open_memory_channel(0)
+    given = []
+
+    def read_keys():
+        found = given.pop()
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    async def ask(found):
+        given.append(found)
+        await say.send(1)
+        while given or trio.to_thread.current_default_thread_limiter().borrowed_tokens:
+            await trio.lowlevel.checkpoint()
+        await wait_all_tasks_blocked()
+
+    nursery.start_soon(reload_keys, services, hear, read_keys)
+    return ask
+
+
+async def test_new_keys_take_the_place_of_the_old(services, hang_up):
+    """At once, without a restart; the log names them."""
+    await hang_up((NEW,))
+    assert services.keyring.find("a-new-key") is NEW
+    assert services.keyring.find(KEY) is None
+    assert services.log.told("keys.reloaded") == [{"level": "info", "keys": ["new"]}]
+
+
+async def test_with_a_mistake_the_old_keys_stay(services, hang_up):
+    """Nobody is locked out by half a file; what is wrong is told, and a later try is as good."""
+    await hang_up(SettingsError((Mistake("SMSP_API_KEYS", "is wrong"),)))
+    assert services.keyring.find(KEY) is not None
+    told = {"level": "error", "message": "SMSP_API_KEYS is wrong"}
+    assert services.log.told("keys.not_reloaded") == [told]
+    await hang_up((NEW,))
+    assert services.keyring.find("a-new-key") is NEW
