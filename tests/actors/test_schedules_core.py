@@ -164,6 +164,17 @@ async def test_a_drain_with_a_call_and_a_probe_under_way():
 
 
 @pytest.mark.schedules(300)
+async def test_a_drain_while_a_probe_is_due():
+    """No probe is begun by an actor that is about to leave."""
+    async with lawful(Act(after_s=HUNG_S), timeout_s=20.0) as rig:
+        last = await _open_around(rig, Success())
+        drained_at = (4.5, 5.0)[choose(2)]
+        rig.later(drained_at, rig.circuit.drain)
+        assert await last.answered() == Answered(Success())
+        assert rig.far.probed_at in ([], [5.0] if drained_at == 5.0 else [])
+
+
+@pytest.mark.schedules(300)
 async def test_a_cut_in_the_instant_of_an_answer():
     """Who waits is answered at once: by the answer, if it has come."""
     async with lawful() as rig:
@@ -188,12 +199,12 @@ async def test_a_crash_with_running_and_unread_questions():
         running = [rig.begin(committed), rig.begin(uncommitted)]
         await rig.quiet()
         rig.judge.breaks_on = lambda answer: answer == DOWN
-        crashing, unread = rig.begin(Act(DOWN)), rig.begin(Act(before_s=HUNG_S))
+        crashing, unread = rig.begin(Act(DOWN)), rig.begin(Act(after_s=HUNG_S))
         assert await crashing.answered() == Answered(DOWN)
         replies = [await one.answered() for one in running]
         assert replies == [Unanswered(Cause.FAILED, committed=True), NEVER_BEGUN]
         reply = await unread.answered()
-        assert reply == NEVER_BEGUN or isinstance(reply, Refused)
+        assert isinstance(reply, Refused) or reply == Unanswered(Cause.FAILED, committed=True)
         await rig.quiet()
         assert (rig.now_shows.state, rig.now_shows.restarts) == ("open", 1)
 

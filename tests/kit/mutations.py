@@ -1,0 +1,71 @@
+"""Code that is wrong in one known way, for as long as one test wants it to be.
+
+Everywhere else tests use fakes and leave the code alone. A test of the tests has to change the
+code itself: it asks whether anybody would notice. So one attribute of one class is replaced for
+the length of a block, by a function that gets the sound one as its first argument.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import wraps
+from types import ModuleType
+from typing import Any
+
+from actors.testing.run import AsyncFn
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """One safeguard switched off, and the situation that is to tell."""
+
+    name: str
+    owner: type
+    attribute: str
+    broken: Callable[..., Any]
+    killed_by: AsyncFn
+
+    @contextmanager
+    def switched_on(self) -> Iterator[None]:
+        """The code is wrong until the block ends."""
+        sound = inspect.getattr_static(self.owner, self.attribute)
+        setattr(self.owner, self.attribute, self._instead_of(sound))
+        try:
+            yield
+        finally:
+            setattr(self.owner, self.attribute, sound)
+
+    def _instead_of(self, sound: Any) -> object:
+        if isinstance(sound, property):
+            getter = sound.fget
+            return property(lambda self_: self.broken(getter, self_))
+
+        @wraps(sound)
+        def method(*args: object, **kwargs: object) -> object:
+            return self.broken(sound, *args, **kwargs)
+
+        return method
+
+
+def mutation(
+    owner: type, attribute: str, *, killed_by: AsyncFn
+) -> Callable[[Callable[..., Any]], Mutation]:
+    """Make a mutation of a function: what is to stand in for a method or a property."""
+
+    def made(broken: Callable[..., Any]) -> Mutation:
+        return Mutation(broken.__name__, owner, attribute, broken, killed_by)
+
+    return made
+
+
+def mutations(*modules: ModuleType) -> dict[str, Mutation]:
+    """All mutations of some modules, by name."""
+    return {
+        name: value
+        for module in modules
+        for name, value in vars(module).items()
+        if isinstance(value, Mutation)
+    }

@@ -1,0 +1,39 @@
+"""A test of the tests: every safeguard is missed when it is gone."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from actors.testing import Report, replay
+from tests.kit.mutations import Mutation, mutations
+from tests.kit.situations import sampled
+from tests.mutations import actor
+
+MUTATIONS = mutations(actor)
+
+
+@pytest.fixture(params=MUTATIONS.values(), ids=MUTATIONS)
+def mutant(request: pytest.FixtureRequest) -> Mutation:
+    """One after the other."""
+    return request.param
+
+
+@pytest.fixture
+def report(mutant: Mutation, score: Counter[str]) -> Report:
+    """What its situation shows of the mutant, explored just as it is without it."""
+    with mutant.switched_on():
+        report = sampled(mutant.killed_by)
+    killed = report.failure is not None
+    score.update(mutants=1, killed=killed, hidden=killed and report.schedules > 1)
+    return report
+
+
+def test_the_mutant_is_killed(mutant: Mutation, report: Report):
+    """It fails on some schedule, and the code as it is passes on the very same one."""
+    assert report.failure is not None, f"nobody misses {mutant.name}: {mutant.broken.__doc__}"
+    assert report.reproducible
+    assert report.token is not None
+    survivor = replay(mutant.killed_by, report.token)
+    assert survivor.failure is None, survivor
