@@ -53,6 +53,7 @@ class HttpProvider:
 
     ``timeout_s`` is the time of each phase (see :class:`Exchange`). ``base_url`` replaces scheme,
     host and port of every call. ``now`` is for providers that want the time of day signed.
+    Between calls it remembers only whether its account is in doubt: see :class:`Probing`.
     """
 
     adapter: Adapter
