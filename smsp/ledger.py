@@ -118,6 +118,10 @@ class Ledger:
         """How many keys are held."""
         return len(self._ids)
 
+    def holds(self, owner: str, key: str | None) -> bool:
+        """Whether something is known of this owner's key, so that asking again sends nothing."""
+        return key is not None and (owner, key) in self._ids
+
     def begin(self, claim: Claim, now: float) -> Beginning:
         """Claim a key, or learn that it is taken. ``Begun`` must be followed by ``end``."""
         self._expire(now)

@@ -154,7 +154,9 @@ def _find(ledger: Ledger, message: str) -> Record | None:
 
 
 def _refusal_of_head(services: Services, asked: Request) -> Response | None:
-    if services.readiness.draining:
+    key = asked.headers.get("Idempotency-Key")
+    if services.readiness.draining and not services.ledger.holds(g.key.name, key):
+        # Who asks again what became of a message is told the truth to the end.
         return busy_reply("draining", "This node is stopping. The message was not sent.")
     if asked.content_length is not None and asked.content_length > services.max_body_bytes:
         raise RequestEntityTooLarge
@@ -164,7 +166,6 @@ def _refusal_of_head(services: Services, asked: Request) -> Response | None:
             "unsupported_media_type",
             "The content type must be application/json.",
         )
-    key = asked.headers.get("Idempotency-Key")
     if key is not None and not (0 < len(key) <= KEY_CHARACTERS_MAX and _printable(key)):
         return error_reply(
             HTTPStatus.BAD_REQUEST,

@@ -82,6 +82,19 @@ def test_a_key_is_free_after_not_sent():
     assert ledger.find(first.id, "app", 2.0).answer.outcome == "not_sent"
 
 
+def test_what_is_known_of_a_key():
+    """While it is in progress and after, for its owner alone; not once it is free."""
+    ledger = Ledger(10)
+    first = claim()
+    ledger.begin(first, 0.0)
+    assert ledger.holds("app", "key")
+    assert not ledger.holds("other", "key")
+    assert not ledger.holds("app", "another")
+    assert not ledger.holds("app", None)
+    ledger.end(first.id, done(first.id, "not_sent"), 1.0)
+    assert not ledger.holds("app", "key")
+
+
 def test_a_key_belongs_to_one_message():
     """The same key with another message is a mistake, whatever became of the first."""
     ledger = Ledger(10)

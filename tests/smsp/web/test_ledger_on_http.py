@@ -155,6 +155,19 @@ async def test_a_dry_run_uses_no_key():
     assert (real.status, len(mailroom.sends)) == (200, 1)
 
 
+async def test_a_node_that_stops_still_tells_what_it_knows():
+    """A repetition has its answer to the end; what is new is refused."""
+    client, mailroom = caller(dispatched(Unknown(Reason.TIMEOUT)))
+    first = await post(client)
+    client.services.readiness.draining = True
+
+    again, new = await post(client), await client.post()
+
+    assert (again.status, again.body) == (first.status, first.body)
+    assert (new.status, new.json["code"]) == (503, "draining")
+    assert len(mailroom.sends) == 1
+
+
 async def test_a_bug_leaves_no_key_in_progress():
     """Nobody knows what the dispatch did, so what is remembered is ``unknown``."""
 
