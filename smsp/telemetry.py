@@ -35,6 +35,9 @@ from smsp.outcome import Outcome, Reason, Sent, Unknown, reason_of, word
 
 RECIPIENTS_LOGGED = 10
 DOUBTS_KEPT = 10_000
+_OF_THE_DUMMY = frozenset({Reason.SENDER_NOT_ALLOWED, Reason.REFUSED_4XX, Reason.INVALID_REQUEST})
+"""Why a probe fails that says nothing about the provider: it would not have our dummy message, and
+will not have it tomorrow."""
 
 _LEVELS = MappingProxyType({"not_sent": "warning", "unknown": "warning"})
 _MOVES = MappingProxyType(
@@ -94,6 +97,7 @@ class Telemetry:
         self.log = log
         self._whole_addresses = whole_addresses
         self._doubts = _Doubts()
+        self._dummy_refused: set[str] = set()
 
     def observe(self, notice: Notice[Send, Outcome]) -> None:
         """Log what a circuit reports."""
@@ -106,10 +110,8 @@ class Telemetry:
                 event, level = _MOVES[move.target]
                 fields = {"state": move.target, "was": move.source, "reason": move.reason}
                 self._at(level)(event, provider=name, **fields)
-            case Probed(circuit=name):
-                event, level = ("probe.passed" if notice.passed else "probe.failed", "info")
-                fields = {"outcome": notice.outcome, "reason": notice.reason}
-                self._at(level)(event, provider=name, **fields, seconds=_ms(notice.seconds))
+            case Probed():
+                self._probed(notice)
             case CallFailed(circuit=name, error=error):
                 self.log.error("adapter.failed", provider=name, **described(error))
             case Crashed(circuit=name, error=error):
@@ -156,6 +158,18 @@ class Telemetry:
                     self.log.error("email.duplicated", **fields)
             case _:
                 assert_never(notice.reply)
+
+    def _probed(self, notice: Probed) -> None:
+        name, reason = notice.circuit, notice.reason
+        event = "probe.passed" if notice.passed else "probe.failed"
+        fields = {"outcome": notice.outcome, "reason": reason, "seconds": _ms(notice.seconds)}
+        self.log.info(event, provider=name, **fields)
+        if notice.passed:
+            self._dummy_refused.discard(name)
+        elif reason in _OF_THE_DUMMY and name not in self._dummy_refused:
+            # The circuit stays open until somebody mends this, so it is said once, and loudly.
+            self._dummy_refused.add(name)
+            self.log.warning("probe.message_refused", provider=name, reason=reason)
 
     def _at(self, level: str) -> Callable[..., object]:
         match level:

@@ -53,7 +53,8 @@ def notices() -> Iterator[Notice[Send, Outcome]]:
     for state in State:
         yield Moved("mailgun", Transition(1.0, "closed", state.shown, "timeout"), 2.0)
     for passed in (True, False):
-        yield Probed("mailgun", passed, "not_sent", "connect_failed", 0.1)
+        for reason in (Reason.CONNECT_FAILED, Reason.SENDER_NOT_ALLOWED):
+            yield Probed("mailgun", passed, "not_sent", reason, 0.1)
     for quarantined in (True, False):
         yield Crashed("mailgun", BUG, 3, quarantined)
     yield CallFailed("mailgun", BUG)

@@ -166,6 +166,28 @@ def test_probe(passed, event):
     assert (fields["reason"], fields["seconds"]) == ("connect_failed", 1.988)
 
 
+@pytest.mark.parametrize("reason", ["sender_not_allowed", "refused_4xx", "invalid_request"])
+def test_a_dummy_message_that_is_not_taken(reason):
+    """It keeps a circuit open whatever the provider's health: told once, and again only after a
+    probe has passed in between."""
+    refused = Probed("mailgun", False, "not_sent", reason, 0.1)
+    passed = Probed("mailgun", True, "sent", "accepted", 0.1)
+    events = told(refused, refused, passed, refused)
+    fields = {"level": "warning", "provider": "mailgun", "reason": reason}
+    assert [one for one in events if one[0] == "probe.message_refused"] == [
+        ("probe.message_refused", fields)
+    ] * 2
+    assert [word for word, _ in events].count("probe.failed") == 3
+
+
+def test_a_dummy_message_is_told_of_by_provider():
+    """Two providers have two of them."""
+    events = told(*(Probed(name, False, "not_sent", "refused_4xx", 0.1) for name in "ab"))
+    words = [(word, fields["provider"]) for word, fields in events]
+    assert words.count(("probe.message_refused", "a")) == 1
+    assert words.count(("probe.message_refused", "b")) == 1
+
+
 def test_a_status_call_that_our_key_may_not_make():
     """A probe that is less than it could be is told."""
     log = FakeLog()
