@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from typing import Any
 
-from actors import Cause, Crashed, Refused, Replied, Settled, Unanswered
+from actors import Cause, Circuit, Crashed, Refused, Replied, Settled, Unanswered
 from actors.testing import always
 from tests.kit.actors import Act, Rig, running
 
@@ -28,8 +29,7 @@ class Laws:
         self._undone: set[Act] = set()
 
     def __call__(self) -> None:
-        self._calls_are_counted()
-        self._waiting_calls_are_counted()
+        calls_are_counted(self._rig.circuit, self._rig.config.max_in_flight)
         self._probes_are_single()
         self._nothing_goes_back()
         self._replies_are_published_first()
@@ -57,28 +57,8 @@ class Laws:
                 case _:
                     pass
 
-    def _calls_are_counted(self) -> None:
-        """In flight are the calls that live, but for those whose end is still to be read."""
-        circuit = self._rig.circuit
-        live = self._tasks("call:")
-        booked = circuit._handler._calls.unfinished
-        assert live <= booked <= self._rig.config.max_in_flight, "a call is not counted"
-        if circuit._closed_because is None:
-            mailbox = circuit._inbox.statistics()
-            # An actor that does not wait has the message that woke it in its hands.
-            unread = mailbox.current_buffer_used + (mailbox.tasks_waiting_receive == 0)
-            assert booked <= live + unread, "a call is counted that is over"
-
-    def _waiting_calls_are_counted(self) -> None:
-        """So are those that are waited for, against both bounds."""
-        handler = self._rig.circuit._handler
-        calls = handler._calls
-        waiting = [call.permit.epoch for call in calls if not call.answered]
-        assert calls.unanswered == len(waiting)
-        assert calls.waiting(handler.breaker.epoch) == waiting.count(handler.breaker.epoch)
-
     def _probes_are_single(self) -> None:
-        assert self._tasks("probe:") <= 1, "two probes at once"
+        assert tasks_of(self._rig.circuit, "probe:") <= 1, "two probes at once"
         assert self._rig.far.probes_running <= 1, "two probes at once"
 
     def _nothing_goes_back(self) -> None:
@@ -112,10 +92,28 @@ class Laws:
             case _:
                 pass
 
-    def _tasks(self, kind: str) -> int:
-        nursery = self._rig.circuit._tasks.nursery
-        tasks = () if nursery is None else nursery.child_tasks
-        return sum(task.name.startswith(kind) for task in tasks)
+
+def calls_are_counted(circuit: Circuit[Any, Any], max_in_flight: int) -> None:
+    """In flight are the calls that live, but for those whose end is still to be read; those that
+    are waited for are counted against both bounds."""
+    live, calls = tasks_of(circuit, "call:"), circuit._handler._calls
+    assert live <= calls.unfinished <= max_in_flight, "a call is not counted"
+    if circuit._closed_because is None:
+        mailbox = circuit._inbox.statistics()
+        # An actor that does not wait has the message that woke it in its hands.
+        unread = mailbox.current_buffer_used + (mailbox.tasks_waiting_receive == 0)
+        assert calls.unfinished <= live + unread, "a call is counted that is over"
+    epoch = circuit._handler.breaker.epoch
+    waiting = [call.permit.epoch for call in calls if not call.answered]
+    assert calls.unanswered == len(waiting), "an asker is not counted"
+    assert calls.waiting(epoch) == waiting.count(epoch), "an asker is not counted"
+
+
+def tasks_of(circuit: Circuit[Any, Any], kind: str) -> int:
+    """How many tasks of this kind the actor has, ``call:`` or ``probe:``."""
+    nursery = circuit._tasks.nursery
+    tasks = () if nursery is None else nursery.child_tasks
+    return sum(task.name.startswith(kind) for task in tasks)
 
 
 @asynccontextmanager

@@ -1,8 +1,8 @@
 """Code that is wrong in one known way, for as long as one test wants it to be.
 
 Everywhere else tests use fakes and leave the code alone. A test of the tests has to change the
-code itself: it asks whether anybody would notice. So one attribute of one class is replaced for
-the length of a block, by a function that gets the sound one as its first argument.
+code itself: it asks whether anybody would notice. So one attribute of a class or a module is
+replaced for the length of a block, by a function that gets the sound one as its first argument.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Mutation:
     """One safeguard switched off, and the situation that is to tell."""
 
     name: str
-    owner: type
+    owner: type | ModuleType
     attribute: str
     broken: Callable[..., Any]
     killed_by: AsyncFn
@@ -42,6 +42,8 @@ class Mutation:
         if isinstance(sound, property):
             getter = sound.fget
             return property(lambda self_: self.broken(getter, self_))
+        if isinstance(sound, ModuleType):
+            return self.broken(sound)
 
         @wraps(sound)
         def method(*args: object, **kwargs: object) -> object:
@@ -51,7 +53,7 @@ class Mutation:
 
 
 def mutation(
-    owner: type, attribute: str, *, killed_by: AsyncFn
+    owner: type | ModuleType, attribute: str, *, killed_by: AsyncFn
 ) -> Callable[[Callable[..., Any]], Mutation]:
     """Make a mutation of a function: what is to stand in for a method or a property."""
 

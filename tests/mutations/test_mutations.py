@@ -9,9 +9,9 @@ import pytest
 from actors.testing import Report, replay
 from tests.kit.mutations import Mutation, mutations
 from tests.kit.situations import sampled
-from tests.mutations import actor
+from tests.mutations import actor, node
 
-MUTATIONS = mutations(actor)
+MUTATIONS = mutations(actor, node)
 
 
 @pytest.fixture(params=MUTATIONS.values(), ids=MUTATIONS)
