@@ -6,71 +6,25 @@ The whole server but for its circuits, in this process; stopping is in ``test_st
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import suppress
 
 import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from smsp.listener import hypercorn_config, listen
+from functional_tests.kit.server import (
+    IDLE_S,
+    LIVEZ,
+    POST,
+    Server,
+    ended_within_s,
+    request,
+    running,
+)
 from smsp.outcome import Sent
-from smsp.web.app import create_app
-from smsp.web.services import Services
-from tests.kit.peer import Peer
-from tests.kit.web import KEY, FakeMailroom, dispatched, fake_services, message
+from tests.kit.web import FakeMailroom, dispatched, message
 
 MIB = 1024 * 1024
-IDLE_S = 0.3
-GRACEFUL_S = 5.0
-PATIENCE_S = 10.0
-"""Longer than anything here may take."""
-
-
-def request(method: str, path: str, *headers: str, body: bytes = b"") -> bytes:
-    """A request with a key, of one message's length unless its headers say otherwise."""
-    lines = [f"{method} {path} HTTP/1.1", "Host: x", f"X-API-KEY: {KEY}", *headers]
-    if body and not any("length" in line.lower() for line in headers):
-        lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
-    return "\r\n".join([*lines, "", ""]).encode() + body
-
-
-POST = request("POST", "/email", body=message())
-LIVEZ = request("GET", "/livez")
-
-
-@dataclass
-class Server:
-    """A server that runs, until ``close`` is set."""
-
-    port: int
-    services: Services
-    close: trio.Event
-    ended: trio.Event = field(default_factory=trio.Event)
-
-    async def connect(self) -> Peer:
-        """One more connection to it."""
-        return Peer(await trio.open_tcp_stream("127.0.0.1", self.port))
-
-
-@asynccontextmanager
-async def running(*, idle_s: float = IDLE_S, **overrides: object) -> AsyncIterator[Server]:
-    """A server with these services; at the end it closes as on SIGTERM, and has to end in time."""
-    services = fake_services(**overrides)
-    config = hypercorn_config("127.0.0.1", 0, services.log, idle_s=idle_s, graceful_s=GRACEFUL_S)
-    close, ended = trio.Event(), trio.Event()
-
-    async def serve(task_status):
-        await listen(create_app(services), config, close, task_status=task_status)
-        ended.set()
-
-    async with trio.open_nursery() as nursery:
-        with trio.fail_after(PATIENCE_S):
-            url = await nursery.start(serve)
-            yield Server(int(url.rpartition(":")[2]), services, close, ended)
-            close.set()
-            await ended.wait()
 
 
 class HeldMailroom(FakeMailroom):
@@ -91,13 +45,6 @@ async def refused(server: Server) -> None:
     with suppress(OSError):
         while True:
             await (await server.connect()).stream.aclose()
-
-
-async def ended_within_s(peer: Peer) -> float:
-    """After how many seconds the server ends this connection, saying nothing more."""
-    since = trio.current_time()
-    assert await peer.rest() == b""
-    return trio.current_time() - since
 
 
 async def test_a_connection_serves_one_request_after_another():

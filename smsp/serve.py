@@ -7,15 +7,18 @@ signal stops at once. SIGHUP: read the keys again.
 
 from __future__ import annotations
 
+import resource
 import signal
+import ssl
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
 
 import trio
 
 from actors import AllQuarantined
 from smsp.keys import Key
-from smsp.listener import hypercorn_config, listen
+from smsp.listener import Limits, hypercorn_config, listen
 from smsp.settings import Settings, SettingsError, load_keys
+from smsp.settings.tls import server_tls
 from smsp.telemetry import Log, Telemetry
 from smsp.web.app import create_app
 from smsp.web.events import tell
@@ -26,6 +29,7 @@ EXIT_DRAINED, EXIT_CUT, EXIT_QUARANTINED = 0, 1, 70
 IDLE_S = 75.0
 """Seconds an idle connection of a caller is kept; more than load balancers keep theirs, so that
 it is they who close, and no request meets a connection that is just being closed."""
+DESCRIPTORS_MAX = 65_536
 LAST_ANSWERS_S = 2.0
 """Seconds in which the answers of calls that were cut must have been written."""
 
@@ -92,11 +96,19 @@ async def _run(
     config = hypercorn_config(
         settings.host, settings.port, log, idle_s=idle_s, graceful_s=graceful_s
     )
+    tls, limits = _tls(settings), Limits(connections_max=connections_max())
     close_listener, served = trio.Event(), trio.Event()
 
     async def answer_callers(task_status: trio.TaskStatus[str]) -> None:
         try:
-            await listen(create_app(services), config, close_listener, task_status=task_status)
+            await listen(
+                create_app(services),
+                config,
+                close_listener,
+                tls=tls,
+                limits=limits,
+                task_status=task_status,
+            )
         finally:
             served.set()
 
@@ -113,6 +125,22 @@ async def _run(
         status = await _stop(running, settings, close_listener, served)
         nursery.cancel_scope.cancel()
     return status
+
+
+def connections_max() -> int:
+    """How many callers' connections there may be: half of the files that may be open. The system's
+    usual limit is the one for programs that ask for no more; the hard one is what it allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = DESCRIPTORS_MAX if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS_MAX)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    return min(Limits().connections_max, max(soft, most) // 2)
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    if settings.tls_cert is None or settings.tls_key is None:
+        return None
+    return server_tls(settings.tls_cert, settings.tls_key)
 
 
 async def _stop(

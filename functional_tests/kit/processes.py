@@ -61,6 +61,15 @@ class Process:
         """Send SIGTERM, and do not wait."""
         self._child.send_signal(signal.SIGTERM)
 
+    def hang_up(self) -> None:
+        """Send SIGHUP, and do not wait."""
+        self._child.send_signal(signal.SIGHUP)
+
+    @property
+    def command_line(self) -> str:
+        """What every user of this machine can read of it."""
+        return Path(f"/proc/{self._child.pid}/cmdline").read_text()
+
     def kill(self) -> None:
         """End it without giving it a moment; returns when it is gone."""
         self._child.kill()

@@ -19,8 +19,9 @@ import trio
 from actors import Progress
 from smsp.mail import Mailbox, Send
 from smsp.outcome import NotSent, Outcome, Reason, Rejected, Sent, Unknown
+from smsp.providers.encoding import Encoder
 from smsp.providers.exchange import Exchange, Interrupted
-from smsp.providers.idempotency import ASK_AGAIN_AFTER_S, key_of
+from smsp.providers.idempotency import ASK_AGAIN_AFTER_S
 from smsp.providers.lending import NOT_LENT, Borrower
 from smsp.providers.phases import OUTCOMES
 from smsp.providers.pool import IDLE_S
@@ -65,6 +66,7 @@ class HttpProvider:
     now: Callable[[], datetime] = _time_of_day
     probe_mode: ProbeMode = "auto"
     status_forbidden: StatusForbidden = _told_nobody
+    _encoder: Encoder = field(default_factory=Encoder, init=False, repr=False)
     _borrower: Borrower = field(init=False, repr=False)
     _probing: Probing = field(init=False, repr=False)
 
@@ -95,11 +97,9 @@ class HttpProvider:
         return await self._probing.run(steps_of(adapter, self.probe_mode, self.poll_address), ask)
 
     async def _send(self, adapter: Adapter, send: Send, progress: Progress) -> Outcome:
-        call = adapter.encode(send)
+        call = await self._encoder.call(adapter, send)
         if isinstance(adapter, IdempotentAdapter):
-            return await self._send_keyed(
-                adapter, adapter.keyed(call, key_of(send, call)), progress
-            )
+            return await self._send_keyed(adapter, call, progress)
         return await self._attempt(adapter, call, Exchange(self.timeout_s, progress.commit))
 
     async def _send_keyed(self, adapter: Adapter, call: HttpCall, progress: Progress) -> Outcome:

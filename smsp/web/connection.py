@@ -19,7 +19,7 @@ from quart.wrappers import Response
 from quart.wrappers.response import DataBody, ResponseBody
 from quart_trio.asgi import TrioASGIHTTPConnection
 from quart_trio.wrappers.request import TrioBody, TrioRequest
-from werkzeug.exceptions import ClientDisconnected
+from werkzeug.exceptions import ClientDisconnected, RequestTimeout
 
 from smsp.web.streaming import stream
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable
     from werkzeug.wrappers import Response as WerkzeugResponse
 
+BODY_GRACE_S, BODY_BYTES_PER_S_MIN = 10.0, 4096
 LINGER_S = 2.0
 LINGER_BYTES_MAX = 64 * 1024 * 1024
 """A caller who is refused while still writing is read on for so long, or so much: closing at once
@@ -39,6 +40,7 @@ class PulledBody(TrioBody):
     receive: ASGIReceiveCallable
     left = False
     """Whether the caller has hung up."""
+    _received_bytes = 0
 
     def __await__(self) -> Generator[object, None, bytes]:
         return self._pulled().__await__()
@@ -49,7 +51,9 @@ class PulledBody(TrioBody):
         if message["type"] != "http.request":
             self.left = True
             return False
-        self.append(message.get("body", b""))
+        piece = message.get("body", b"")
+        self._received_bytes += len(piece)
+        self.append(piece)
         if not message.get("more_body", False):
             self.set_complete()
             return False
@@ -61,14 +65,26 @@ class PulledBody(TrioBody):
         return self._complete.is_set() and self._must_raise is None
 
     async def _pulled(self) -> bytes:
+        began_at = trio.current_time()
         while not self._complete.is_set():
             if self._must_raise is not None:
                 raise self._must_raise
-            if not await self.pull() and not self._complete.is_set():
+            more = None
+            with trio.move_on_at(patience_until(began_at, self._received_bytes)):
+                more = await self.pull()
+            if more is None:
+                raise RequestTimeout
+            if not more and not self._complete.is_set():
                 raise ClientDisconnected
         if self._must_raise is not None:
             raise self._must_raise
         return bytes(self._data)
+
+
+def patience_until(began_at: float, received_bytes: int) -> float:
+    """Until when a caller may go on with its body: it must come at some speed on average. Who lets
+    it trickle would hold its place, and the room for a whole message, for next to nothing."""
+    return began_at + BODY_GRACE_S + received_bytes / BODY_BYTES_PER_S_MIN
 
 
 class PulledRequest(TrioRequest):

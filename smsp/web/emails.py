@@ -6,8 +6,11 @@ key's from-domains and its rate, ledger. The body is not read before the key is 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 from math import isfinite
+from typing import TypeVar
 from uuid import UUID
 
 import trio
@@ -32,9 +35,14 @@ from smsp.web.replies import (
 )
 from smsp.web.services import Services
 
+T = TypeVar("T")
+
 DEADLINE_S_MIN, DEADLINE_S_MAX = 0.05, 300.0
 """What ``SMSP-Deadline`` may be, in seconds. Who sends none is taken to wait for the longest:
 each phase of each call has its own, much shorter time anyway."""
+
+LARGE_BODY_BYTES = 2**20
+"""A body of more than these is decoded in a thread."""
 
 KEY_CHARACTERS_MAX = 255
 """Of an ``Idempotency-Key``."""
@@ -59,10 +67,11 @@ def emails(services: Services) -> Blueprint:
             if not granted:
                 return busy_reply("busy", "Too many messages are being read. Try again soon.")
             body = await request.get_data(cache=True, as_text=False, parse_form_data=False)
-            mail = parse(body, control_headers=services.control_headers)
+            read = partial(parse, body, control_headers=services.control_headers)
+            mail = await _aside(services, len(body), read)
             if not isinstance(mail, Mail):
                 return invalid_reply(mail)
-            return await _answer(services, mail, arrived_at + patience_s)
+            return await _answer(services, mail, len(body), arrived_at + patience_s)
 
     @blueprint.get("/email/<id>")
     @needs(services, Scope.SEND)
@@ -75,7 +84,14 @@ def emails(services: Services) -> Blueprint:
     return blueprint
 
 
-async def _answer(services: Services, mail: Mail, deadline: float) -> Response:
+async def _aside(services: Services, size: int, work: Callable[[], T]) -> T:
+    """Do what takes long with a large body in a thread: other callers do not wait for it."""
+    if size <= LARGE_BODY_BYTES:
+        return work()
+    return await trio.to_thread.run_sync(work, limiter=services.reading)
+
+
+async def _answer(services: Services, mail: Mail, size: int, deadline: float) -> Response:
     if mail.provider is not None and mail.provider not in services.mailroom.names:
         return invalid_reply(InvalidMessage((Fault("provider", "there is no such provider"),)))
     refusal = _refusal_of_key(services, mail)
@@ -85,7 +101,8 @@ async def _answer(services: Services, mail: Mail, deadline: float) -> Response:
         return route_reply(services.mailroom.route(mail))
     key = request.headers.get("Idempotency-Key")
     send = Send(services.new_id(), mail, g.request_key, g.key.name, key)
-    claim = Claim(send.id, send.owner, b"" if key is None else fingerprint(mail), key)
+    same = b"" if key is None else await _aside(services, size, partial(fingerprint, mail))
+    claim = Claim(send.id, send.owner, same, key)
     # From the ledger's begin to its end nothing can be cancelled: a send that has begun is not
     # forgotten half-way, whoever hangs up. The deadline bounds it.
     with trio.CancelScope(shield=True):

@@ -24,6 +24,9 @@ from smsp.web.clients import Network
 from smsp.web.rates import Failures
 from smsp.web.watching import Watching
 
+READERS_MAX = 4
+"""Threads that decode large bodies; more would only take turns at the interpreter."""
+
 
 class Mailroom(Protocol):
     """What handlers need of the dispatcher."""
@@ -50,11 +53,16 @@ class Readiness:
     draining: bool = False
 
 
+def _few_threads() -> trio.CapacityLimiter:
+    return trio.CapacityLimiter(READERS_MAX)
+
+
 @dataclass(frozen=True)
 class Services:
     """Everything behind the routes.
 
-    ``kinds`` tells each provider's kind by its name. ``wall_clock`` gives the time of day, for
+    ``kinds`` tells each provider's kind by its name. ``reading`` bounds the threads
+    that decode large bodies. ``wall_clock`` gives the time of day, for
     showing moments of the run's clock; nothing is decided by it.
     """
 
@@ -74,6 +82,7 @@ class Services:
     control_headers: tuple[str, ...] = ()
     readiness: Readiness = field(default_factory=Readiness)
     watching: Watching = field(default_factory=Watching)
+    reading: trio.CapacityLimiter = field(default_factory=_few_threads)
     new_id: Callable[[], UUID] = uuid4
     wall_clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 

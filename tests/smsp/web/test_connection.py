@@ -9,13 +9,18 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from smsp.web.app import create_app
-from smsp.web.connection import LINGER_BYTES_MAX, LINGER_S
+from smsp.web.connection import BODY_GRACE_S, LINGER_BYTES_MAX, LINGER_S, patience_until
 from tests.kit.asgi import Caller
-from tests.kit.web import fake_services, message
+from tests.kit.web import FakeMailroom, fake_services, message
 
 MIB = 1024 * 1024
 QUEUE = 10
 """How many messages hypercorn keeps for an application that does not read them."""
+
+
+@pytest.fixture
+def mailroom():
+    return FakeMailroom()
 
 
 @pytest.fixture
@@ -38,6 +43,59 @@ async def test_a_body_in_pieces(app):
     caller.says(b"")
     await caller.exchange()
     assert caller.status == 200
+
+
+async def test_a_body_that_trickles(app, nursery, autojump_clock):
+    """After ten seconds a body must have come at 4 KiB a second on average; else it is given up."""
+    caller = Caller(app)
+    nursery.start_soon(caller.exchange)
+    while caller.status is None:
+        caller.says(b" " * 40, more=True)
+        await trio.sleep(1)
+    assert (caller.status, caller.json["code"]) == (408, "body_timeout")
+    assert 10 < trio.current_time() < 12
+
+
+async def test_a_slow_body_that_goes_on(app, nursery, autojump_clock):
+    """Whoever keeps to that speed is read to the end, within the minute that a body has in all."""
+    caller = Caller(app)
+    nursery.start_soon(caller.exchange)
+    for _ in range(50):
+        caller.says(b" " * 4096, more=True)
+        await trio.sleep(1)
+    caller.says(message())
+    await wait_all_tasks_blocked()
+    assert caller.status == 200
+
+
+@pytest.mark.parametrize("pieces", [1, 1000])
+def test_how_long_a_body_may_take(pieces):
+    """It is the amount that counts, not in how many pieces it comes."""
+    deadline = patience_until(100.0, 0)
+    assert deadline == 100.0 + BODY_GRACE_S
+    for piece in range(pieces):
+        deadline = patience_until(100.0, (piece + 1) * 40_960 // pieces)
+    assert deadline == 120.0
+
+
+async def test_a_large_body_is_read_aside(mailroom):
+    """Over 1 MiB; it becomes the same message, with and without an idempotency key."""
+    app = create_app(fake_services(mailroom=mailroom, max_body_bytes=10 * MIB))
+    for headers in ({}, {"Idempotency-Key": "a"}, {"Idempotency-Key": "a"}):
+        caller = Caller(app, headers=headers)
+        caller.says(message(plaintextbody="a" * (2 * MIB)))
+        await caller.exchange()
+        assert caller.status == 200
+    assert caller.headers["idempotency-replayed"] == "true"
+    assert [len(one.mail.text) for one in mailroom.sends] == [2 * MIB] * 2
+
+
+async def test_a_large_body_that_is_no_message(mailroom):
+    """It is refused as a small one would be."""
+    caller = Caller(create_app(fake_services(mailroom=mailroom, max_body_bytes=10 * MIB)))
+    caller.says(b"[" * (2 * MIB))
+    await caller.exchange()
+    assert (caller.status, caller.json["code"]) == (400, "invalid_json")
 
 
 async def test_a_caller_who_is_still_writing_is_heard_out(refused, nursery, autojump_clock):

@@ -1,0 +1,52 @@
+"""A message becomes a call, a large one away from everybody else."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from smsp.mail import Attachment
+from smsp.providers.encoding import LARGE_BYTES, Encoder, is_large
+from smsp.providers.idempotency import key_of
+from smsp.providers.protocols import HttpCall
+from smsp.providers.resend import Resend
+from tests.kit.mails import send
+
+LARGE = b"a" * (LARGE_BYTES + 1)
+
+
+class Watched:
+    """An adapter that tells in which thread it was used."""
+
+    def __init__(self):
+        self.threads = []
+
+    def encode(self, send):
+        self.threads.append(threading.current_thread())
+        return HttpCall("POST", f"https://provider.invalid/{send.id}")
+
+
+@pytest.mark.parametrize(
+    ("mail", "large"),
+    [
+        ({}, False),
+        ({"text": "a" * LARGE_BYTES, "html": None}, False),
+        ({"text": "a" * LARGE_BYTES, "html": "b"}, True),
+        ({"attachments": (Attachment("a.bin", "a/b", LARGE, None),)}, True),
+    ],
+)
+async def test_a_large_message_is_encoded_in_a_thread(mail, large):
+    """Over 1 MiB of bodies and attachments; a small one is not worth the way there."""
+    adapter, message = Watched(), send(**mail)
+    assert is_large(message.mail) is large
+    call = await Encoder().call(adapter, message)
+    assert call.url.endswith(str(message.id))
+    assert [thread is threading.current_thread() for thread in adapter.threads] == [not large]
+
+
+async def test_the_call_has_the_provider_s_own_key():
+    """Where the provider knows such; it is a digest of the whole, so it is made there, too."""
+    adapter, message = Resend(api_key="key"), send()
+    plain = adapter.encode(message)
+    assert await Encoder().call(adapter, message) == adapter.keyed(plain, key_of(message, plain))
