@@ -148,7 +148,7 @@ async def test_a_deadline_counts_from_the_arrival(autojump_clock, nursery):
     client = client_told()
     caller = Caller(create_app(client.services), headers={"SMSP-Deadline": "30"})
     nursery.start_soon(caller.exchange)
-    await trio.sleep(10)
+    await trio.sleep(9)
     caller.says(message())
     await wait_all_tasks_blocked()
     assert client.services.mailroom.deadlines == [30]
