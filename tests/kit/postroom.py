@@ -23,7 +23,7 @@ from smsp.dispatcher import Destination, Dispatcher
 from smsp.judgement import OutcomeJudge
 from smsp.ledger import Ledger
 from smsp.mail import Send
-from smsp.outcome import NotSent, Outcome, OutcomeWord, Sent
+from smsp.outcome import NotSent, Outcome, OutcomeWord, Rejected, Sent
 from smsp.providers.protocols import Capabilities
 from smsp.routing import Candidate, Failover
 from tests.kit.invariants import calls_are_counted
@@ -117,6 +117,8 @@ class Postroom:
         calls = self._calls_for(message)
         if any(isinstance(call.said, Sent) for call in calls):
             return "sent"
+        if any(isinstance(call.said, Rejected) for call in calls):
+            return "rejected"
         return "not_sent" if all(call.proves_nothing_sent for call in calls) else "unknown"
 
     def check(self) -> None:
