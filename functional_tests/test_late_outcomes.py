@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from itertools import repeat
 from uuid import uuid4
 
@@ -13,7 +14,9 @@ from functional_tests.kit.polling import eventually
 
 LATE = "slow-2500ms@example.org"
 HUNG = 100
+OTHER_KEY = "functional-tests-key-of-another"
 SETTINGS = {
+    "API_KEYS": f"other:send:{sha256(OTHER_KEY.encode()).hexdigest()}",
     "CALL_TIMEOUT": "0.6",
     "SETTLE_TIMEOUT": "30",
     "MAX_IN_FLIGHT": str(HUNG),
@@ -72,6 +75,17 @@ def test_of_an_id_that_is_none(smsp):
     """What was never sent, or was forgotten, is not found."""
     for message in (str(uuid4()), "not-an-id"):
         assert smsp.http.get(f"/email/{message}").status_code == 404
+
+
+def test_only_the_key_that_sent_it_may_ask(smsp, key):
+    """For another caller it is as if the message had never been, and so is its idempotency key."""
+    answer = smsp.send(headers=key)
+    other = {"X-API-KEY": OTHER_KEY}
+    found = smsp.http.get(f"/email/{answer.id}", headers=other)
+    assert (found.status_code, found.json()["code"]) == (404, "not_found")
+    theirs = smsp.send(headers=key | other)
+    assert (theirs.status, "Idempotency-Replayed" in theirs.headers) == (200, False)
+    assert theirs.id != answer.id
 
 
 def test_a_hundred_hung_calls(start_smsp, simulators):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from hashlib import sha256
 
 import pytest
 
@@ -14,6 +15,16 @@ from functional_tests.kit.smsp import KEY
 
 PATIENCE_S = 30.0
 FAILS = "error@example.org"
+KEYS = {
+    name: f"functional-tests-key-to-{name}"
+    for name in ("send", "observe", "operate", "operate-too")
+}
+SCOPES = {"send": "send", "observe": "observe", "operate": "operate", "operate-too": "operate+send"}
+SETTINGS = {
+    "API_KEYS": ",".join(
+        f"{name}:{SCOPES[name]}:{sha256(key.encode()).hexdigest()}" for name, key in KEYS.items()
+    )
+}
 
 
 @pytest.fixture
@@ -121,15 +132,33 @@ def test_by_command(smsp):
     assert command(smsp, "auto", "mailgun").stdout.startswith("mailgun is closed")
 
 
-def test_by_somebody_who_may_not(smsp):
-    """A key that is not known changes nothing, by HTTP and by command: exit status 1."""
+@pytest.mark.parametrize(
+    ("key", "status", "words"),
+    [
+        (KEY + "x", 401, "Unauthorised"),
+        (KEYS["send"], 403, None),
+        (KEYS["observe"], 403, None),
+    ],
+    ids=["unknown", "send", "observe"],
+)
+def test_by_somebody_who_may_not(smsp, key, status, words):
+    """A key without the scope ``operate`` changes nothing; the command's exit status is 1."""
     answer = smsp.http.put(
-        "/providers/mailgun/circuit", json={"state": "open"}, headers={"X-API-KEY": KEY + "x"}
+        "/providers/mailgun/circuit", json={"state": "open"}, headers={"X-API-KEY": key}
     )
-    assert answer.status_code == 401
-    done = command(smsp, "open", "mailgun", key=KEY + "x")
-    assert (done.returncode, done.stdout, done.stderr) == (1, "", "Unauthorised\n")
+    assert answer.status_code == status
+    assert answer.json()["message"] == (words or answer.json()["message"])
+    done = command(smsp, "open", "mailgun", key=key)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.strip() == answer.json()["message"]
     assert smsp.provider("mailgun")["state"] == "closed"
+
+
+@pytest.mark.parametrize("name", ["operate", "operate-too"])
+def test_by_somebody_who_may(smsp, name):
+    """The scope ``operate`` is enough, whatever else the key may do."""
+    assert command(smsp, "open", "mailgun", key=KEYS[name]).returncode == 0
+    assert smsp.provider("mailgun")["state"] == "held_open"
 
 
 def test_the_end_of_a_hold_is_no_cure(smsp, simulators):
