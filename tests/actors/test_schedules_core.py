@@ -29,6 +29,8 @@ from tests.kit.invariants import lawful
 
 TIMED_OUT = Unanswered(Cause.DEADLINE, committed=True)
 NEVER_BEGUN = Unanswered(Cause.FAILED, committed=False)
+EVERY_SCHEDULE = pytest.mark.schedules(strategy="dfs", delays=3)
+"""For situations so small that sampling would only repeat itself."""
 
 # -- (a) the asker leaves
 
@@ -47,7 +49,7 @@ async def test_an_asker_may_leave_at_any_moment():
         assert await rig.ask() == Answered(Success())
 
 
-@pytest.mark.schedules(300)
+@EVERY_SCHEDULE
 async def test_a_question_whose_asker_has_left_is_not_put():
     """Who is gone before the actor reads the question has asked nothing."""
     async with lawful() as rig:
@@ -77,7 +79,7 @@ async def test_an_answer_in_the_instant_of_the_deadline():
         )
 
 
-@pytest.mark.schedules(300, timer_races=1)
+@pytest.mark.schedules(strategy="dfs", delays=3, timer_races=1)
 async def test_an_answer_on_its_way_while_the_deadline_passes():
     """A call that was woken with its answer in hand answers, although its time is up by now."""
     async with lawful() as rig:
@@ -87,7 +89,7 @@ async def test_an_answer_on_its_way_while_the_deadline_passes():
         assert rig.far.answered == [] or reply in (Answered(Success()), TIMED_OUT)
 
 
-@pytest.mark.schedules(300, timer_races=1)
+@pytest.mark.schedules(strategy="dfs", delays=3, timer_races=1)
 async def test_a_call_that_commits_while_its_deadline_passes():
     """What was told as uncertain is told once more, when nothing more can come of it."""
     async with lawful() as rig:
@@ -174,7 +176,7 @@ async def test_a_drain_while_a_probe_is_due():
         assert rig.far.probed_at in ([], [5.0] if drained_at == 5.0 else [])
 
 
-@pytest.mark.schedules(300)
+@EVERY_SCHEDULE
 async def test_a_cut_in_the_instant_of_an_answer():
     """Who waits is answered at once: by the answer, if it has come."""
     async with lawful() as rig:
@@ -209,7 +211,7 @@ async def test_a_crash_with_running_and_unread_questions():
         assert (rig.now_shows.state, rig.now_shows.restarts) == ("open", 1)
 
 
-@pytest.mark.schedules(300)
+@EVERY_SCHEDULE
 async def test_the_end_of_a_call_of_an_earlier_life():
     """It answers who asked in that life, and moves nothing in this one."""
     async with lawful(Act(after_s=2.0), Act()) as rig:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import inf
 
 import pytest
 import trio
 
-from actors import Answered, Refusal, Refused, Snapshot, Success
+from actors import Answered, Intensity, Refusal, Refused, Snapshot, Success
 from actors.testing import cancellable, choose
 from tests.kit.actors import DOWN, HUNG_S, Act, Rig, crash
 from tests.kit.invariants import lawful
@@ -20,7 +21,7 @@ EVERY_SCHEDULE = pytest.mark.schedules(strategy="dfs", delays=3)
 async def test_a_hold_in_any_state_is_released_or_ends():
     """Whatever the circuit was doing, afterwards it is automatic again and takes calls."""
     async with lawful(Act(after_s=3.0, closing_s=float(choose(2)))) as rig:
-        await _closed_open_or_probing(rig)
+        await _some_state(rig)
         held_open, expires = bool(choose(2)), bool(choose(2))
         now = trio.current_time()
         asker = rig.begin(starts_at=now + 1.0)
@@ -71,6 +72,26 @@ async def test_a_hold_survives_a_crash_at_any_moment():
 
 
 @pytest.mark.schedules(300)
+async def test_an_order_ends_a_quarantine():
+    """Whatever the order is, it is carried out by a new life, and nobody waits for the old one."""
+    async with lawful(intensity=Intensity(restarts_max=0), beside=True) as rig:
+        await crash(rig)
+        assert rig.now_shows.state == "quarantined"
+        hold = rig.circuit.hold
+        order, state = (
+            (rig.circuit.release, "open"),
+            (partial(hold, open=True), "held_open"),
+            (partial(hold, open=False), "held_closed"),
+        )[choose(3)]
+        askers = [rig.begin() for _ in range(2)]
+        assert (await order()).state == state
+        for asker in askers:
+            assert isinstance(await asker.answered(), Answered | Refused)
+        await trio.sleep(1.0)
+        assert rig.now_shows.state == ("closed" if state == "open" else state)
+
+
+@pytest.mark.schedules(300)
 async def test_an_operator_is_answered_while_the_actor_leaves():
     """An order that races with the drain is carried out or not, but nobody waits for it."""
     async with lawful() as rig:
@@ -96,8 +117,8 @@ async def test_a_watcher_sees_the_end():
         await rig.supervisor.drain()
 
 
-async def _closed_open_or_probing(rig: Rig) -> None:
-    match choose(3):
+async def _some_state(rig: Rig) -> None:
+    match choose(5):
         case 0:
             pass
         case 1:
@@ -105,6 +126,10 @@ async def _closed_open_or_probing(rig: Rig) -> None:
         case 2:
             await rig.trip()
             await trio.sleep_until(5.0)
+        case 3:
+            await rig.circuit.hold(open=True)
+        case 4:
+            await rig.circuit.hold(open=False, until=1.0)
 
 
 async def _at(when: float, order) -> None:

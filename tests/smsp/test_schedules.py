@@ -31,8 +31,9 @@ async def test_an_answer_in_hand_is_never_a_504():
         if told.status == 504:
             after = await postroom.client.ask(f"/email/{told.json['id']}")
             (sent,) = postroom.messages
-            assert after.json["settled"]
-            assert after.json["outcome"] == postroom.truth(sent)
+            # Even now its task may not have run. In the end it has, and the books are read.
+            settled = after.json["settled"]
+            assert after.json["outcome"] == (postroom.truth(sent) if settled else "unknown")
         else:
             # 408, 503: time was up before the message was read, or before a provider had it.
             answered = any(call.said for call in postroom.calls)
