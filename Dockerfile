@@ -26,8 +26,9 @@ ENV PATH=/opt/smsp/bin:$PATH \
 USER 10001:10001
 EXPOSE 8080
 STOPSIGNAL SIGTERM
-# Liveness only: a degraded SMSP must not be restarted, it is doing its work.
+# Liveness only: a degraded SMSP must not be restarted, it is doing its work. With TLS the certificate
+# is not verified: it is this very container that is asked.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s \
-    CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8080/livez', timeout=2)"]
+    CMD ["python", "-c", "import os, ssl, urllib.request as u; tls = os.environ.get('SMSP_TLS_CERT') or os.environ.get('SMSP_TLS_CERT_FILE'); u.urlopen(('https' if tls else 'http') + '://127.0.0.1:' + os.environ['SMSP_PORT'] + '/livez', timeout=2, context=ssl._create_unverified_context() if tls else None)"]
 ENTRYPOINT ["smsp"]
 CMD ["serve"]

@@ -10,11 +10,13 @@ from actors.diagram import mermaid
 from smsp.providers import KINDS
 from smsp.providers.overview import providers_table
 from smsp.settings.table import configuration_table
+from tests.kit.licences import licence_table
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 
 PARTS: Mapping[str, Callable[[], str]] = {
     "configuration": configuration_table,
+    "licences": licence_table,
     "providers": lambda: providers_table(KINDS),
     "states": mermaid,
 }
