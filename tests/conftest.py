@@ -1,11 +1,15 @@
-"""What all tests share: Hypothesis draws the same examples in every run, at whatever speed.
+"""What all tests share: Hypothesis draws the same examples in every run, at whatever speed, and the
+mutants are counted at the end.
 
-``--hypothesis-profile nightly`` draws many more, and others each night.
+``--hypothesis-profile nightly`` draws many more examples, and others each night.
 """
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.kit.mutations import score
 
 settings.register_profile(
     "smsp",
@@ -18,3 +22,11 @@ settings.register_profile(
     "nightly", parent=settings.get_profile("smsp"), max_examples=2000, derandomize=False
 )
 settings.load_profile("smsp")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what became of the mutants."""
+    reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
+    line = score(report.user_properties for report in reports)
+    if line is not None:
+        terminalreporter.write_line(line)

@@ -8,13 +8,14 @@ replaced for the length of a block, by a function that gets the sound one as its
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from types import ModuleType
 from typing import Any
 
+from actors.testing import Report
 from actors.testing.run import AsyncFn
 
 
@@ -71,3 +72,27 @@ def mutations(*modules: ModuleType) -> dict[str, Mutation]:
         for name, value in vars(module).items()
         if isinstance(value, Mutation)
     }
+
+
+def fate(report: Report) -> tuple[str, str]:
+    """What became of a mutant, as a property of the test that explored it."""
+    if report.failure is None:
+        return _FATE, "alive"
+    return _FATE, "killed" if report.schedules == 1 else "killed out of the plain order"
+
+
+def score(properties: Iterable[Iterable[tuple[str, object]]]) -> str | None:
+    """The line that sums the fates up; None if there were no mutants. Properties of tests also
+    come in from other processes."""
+    fates = [str(value) for one in properties for name, value in one if name == _FATE]
+    killed = [fate for fate in fates if fate != "alive"]
+    hidden = [fate for fate in killed if fate != "killed"]
+    return (
+        f"mutations: {len(killed)} of {len(fates)} killed, "
+        f"{len(hidden)} of them hidden by the plain order of tasks"
+        if fates
+        else None
+    )
+
+
+_FATE = "fate"

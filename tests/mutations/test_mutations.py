@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Callable
 
 import pytest
 
 from actors.testing import Report, replay
-from tests.kit.mutations import Mutation, mutations
+from tests.kit.mutations import Mutation, fate, mutations
 from tests.kit.situations import sampled
 from tests.mutations import actor, node
 
@@ -21,17 +21,17 @@ def mutant(request: pytest.FixtureRequest) -> Mutation:
 
 
 @pytest.fixture
-def report(mutant: Mutation, score: Counter[str]) -> Report:
+def report(mutant: Mutation) -> Report:
     """What its situation shows of the mutant, explored just as it is without it."""
     with mutant.switched_on():
-        report = sampled(mutant.killed_by)
-    killed = report.failure is not None
-    score.update(mutants=1, killed=killed, hidden=killed and report.schedules > 1)
-    return report
+        return sampled(mutant.killed_by)
 
 
-def test_the_mutant_is_killed(mutant: Mutation, report: Report):
+def test_the_mutant_is_killed(
+    mutant: Mutation, report: Report, record_property: Callable[[str, object], None]
+):
     """It fails on some schedule, and the code as it is passes on the very same one."""
+    record_property(*fate(report))
     assert report.failure is not None, f"nobody misses {mutant.name}: {mutant.broken.__doc__}"
     assert report.reproducible
     assert report.token is not None
