@@ -30,6 +30,10 @@ class Keyring:
         self._keys = tuple(keys)
         self._buckets = _buckets(self._keys, self._buckets)
 
+    def has(self, key: Key) -> bool:
+        """Whether this key still opens something."""
+        return key in self._keys
+
     def find(self, secret: str) -> Key | None:
         """The key that this secret belongs to."""
         presented = digest_of(secret)

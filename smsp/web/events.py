@@ -6,9 +6,11 @@ often. What a circuit went through meanwhile stands in its ``transitions``.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from types import MappingProxyType, TracebackType
 
-from quart import Blueprint, Response
+from quart import Blueprint, Response, g
 from quart.wrappers.response import ResponseBody
 
 from smsp.keys import Scope
@@ -40,7 +42,8 @@ def events(services: Services) -> Blueprint:
         if feed.full:
             return busy_reply("busy", "Too many are watching already.")
         response = Response(content_type=EVENT_STREAM, headers=dict(_HEADERS))
-        response.response = _Watching(feed)
+        # The key may be taken away while its holder watches.
+        response.response = _Watching(feed, partial(services.keyring.has, g.key))
         return response
 
     return blueprint
@@ -54,12 +57,13 @@ async def tell(services: Services) -> None:
 class _Watching(ResponseBody):
     """A place among the watchers, from the answer's first piece to its last."""
 
-    def __init__(self, feed: Feed) -> None:
+    def __init__(self, feed: Feed, welcome: Callable[[], bool]) -> None:
         self._feed = feed
+        self._welcome = welcome
 
     async def __aenter__(self) -> Watch:
         self._feed.arrive()
-        return Watch(self._feed)
+        return Watch(self._feed, self._welcome)
 
     async def __aexit__(
         self,

@@ -108,10 +108,11 @@ class Feed:
 
 
 class Watch:
-    """One watcher, between ``arrive`` and ``leave``."""
+    """One watcher, between ``arrive`` and ``leave``, for as long as it is ``welcome``."""
 
-    def __init__(self, feed: Feed) -> None:
+    def __init__(self, feed: Feed, welcome: Callable[[], bool]) -> None:
         self._feed = feed
+        self._welcome = welcome
         self._seen = 0
         self._over = False
 
@@ -124,6 +125,8 @@ class Watch:
             raise StopAsyncIteration
         with trio.move_on_after(COMMENT_EVERY_S):
             await self._feed.later_than(self._seen)
+        if not self._welcome():
+            raise StopAsyncIteration
         if self._feed.ended:
             self._over = True
             return END

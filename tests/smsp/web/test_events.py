@@ -15,7 +15,7 @@ from smsp.web.events import tell
 from smsp.web.feed import COMMENT_EVERY_S, COUNTERS_EVERY_S, WATCHERS_MAX
 from tests.kit.asgi import Caller
 from tests.kit.mails import send
-from tests.kit.web import KEY, SEND_KEY, FakeMailroom, fake_services
+from tests.kit.web import KEY, OBSERVE_KEY, SEND_KEY, FakeMailroom, fake_services
 
 OPENED = Moved("mailgun", Transition(0.0, "closed", "open", "connect_failed"), 5.0)
 
@@ -70,6 +70,16 @@ def events_of(caller):
         if fields:
             events.append((fields["event"], fields.get("id"), json.loads(fields["data"])))
     return events
+
+
+async def test_a_key_that_is_taken_away(node, mock_clock):
+    """Whoever watches with it sees nothing more: the stream ends at the next event or comment."""
+    revoked, other = await node.watch(), await node.watch(key=OBSERVE_KEY)
+    kept = node.services.keyring.find(OBSERVE_KEY)
+    node.services.keyring.replace([kept])
+    await pass_by(mock_clock, COMMENT_EVERY_S)
+    assert (revoked.over, other.over) == (True, False)
+    assert [len(events_of(one)) for one in (revoked, other)] == [1, 1]
 
 
 async def test_the_whole_state_comes_at_once(node, mock_clock):
