@@ -12,8 +12,8 @@ import httpx
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 HEAD_BYTES_MAX = 64 * 1024
-"""No more of an answer is read in which there is no body: heads, interim answers, the framing of
-chunks, trailers."""
+"""Past so much of an answer in which there is no body, no more is read: heads, interim answers,
+the framing of chunks, trailers."""
 
 _HEAD = re.compile(
     rb"[A-Z]+ [!-~]+ HTTP/1\.1\r\n"
@@ -84,9 +84,9 @@ class Answers:
         if not data:
             self._connection_ended()
             return
-        self._bodiless_bytes += len(data)
         if self._bodiless_bytes > HEAD_BYTES_MAX:
             raise httpx.RemoteProtocolError("an answer without an end")
+        self._bodiless_bytes += len(data)
         try:
             self._parser.feed_data(data)
         except (HttpParserError, HttpParserUpgrade) as error:

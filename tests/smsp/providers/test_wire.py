@@ -216,10 +216,18 @@ def test_an_answer_without_an_end(start, more):
     answers = Answers()
     if start:
         answers.feed(start)
-    for _ in range(HEAD_BYTES_MAX // len(more) - 1):
+    for _ in range(HEAD_BYTES_MAX // len(more) + 1):
         answers.feed(more)
     with pytest.raises(httpx.RemoteProtocolError):
-        answers.feed(more * 2)
+        answers.feed(more)
+
+
+def test_a_body_in_long_pieces():
+    """A body is not bounded here, however much of it comes at once after its head."""
+    answers, body = fed(OK + b"Content-Length: 200000\r\n\r\n", *[b"a" * 50_000] * 4)
+    assert (len(body), answers.reusable) == (200_000, True)
+    answers, body = fed(OK + b"Content-Length: 65536\r\n\r\n", b"a" * 65_536)
+    assert (len(body), answers.reusable) == (65_536, True)
 
 
 def test_a_long_body_of_short_chunks():
