@@ -7,7 +7,8 @@ known methods, statuses. A registry of its own, so that several houses fit into 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import assert_never
+from functools import lru_cache
+from typing import TypeVar, assert_never
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -30,8 +31,11 @@ from smsp.outcome import Outcome, word
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+CHILDREN_REMEMBERED = 4096
 STATES = ("closed", "open", "held_open", "held_closed", "quarantined")
 METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT"})
+
+C = TypeVar("C", Counter, Histogram)
 
 
 class Metrics:
@@ -69,13 +73,13 @@ class Metrics:
         """Count what a circuit reports."""
         match notice:
             case Replied(circuit=name, reply=reply):
-                self._attempts.labels(name, word(result_of(reply))).inc()
+                self._attempts(name, word(result_of(reply))).inc()
                 if not isinstance(reply, Refused):
-                    self._attempt_seconds.labels(name).observe(notice.seconds)
+                    self._attempt_seconds(name).observe(notice.seconds)
             case Moved(circuit=name, transition=move):
-                self._moves.labels(name, move.target, move.reason).inc()
+                self._moves(name, move.target, move.reason).inc()
             case Probed(circuit=name, outcome=outcome):
-                self._probes.labels(name, outcome).inc()
+                self._probes(name, outcome).inc()
             case Settled() | CallFailed() | Crashed():
                 pass  # told by the log; restarts are read from the snapshots
             case _:
@@ -83,25 +87,30 @@ class Metrics:
 
     def message(self, outcome: str) -> None:
         """A caller was told what became of a message."""
-        self._messages.labels(outcome).inc()
+        self._messages(outcome).inc()
 
     def request(self, route: str | None, method: str, status: int, seconds: float) -> None:
         """A request was answered. ``route`` is the pattern, never the path itself."""
         known = route or "(none)"
-        self._requests.labels(known, method if method in METHODS else "other", str(status)).inc()
-        self._request_seconds.labels(known).observe(seconds)
+        self._requests(known, method if method in METHODS else "other", str(status)).inc()
+        self._request_seconds(known).observe(seconds)
 
     def exposition(self) -> bytes:
         """Everything, in Prometheus' text format."""
         return generate_latest(self._registry)
 
-    def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
-        return Counter(f"smsp_{name}", meaning, labels, registry=self._registry)
+    def _counter(self, name: str, meaning: str, *labels: str) -> Callable[..., Counter]:
+        return _children(Counter(f"smsp_{name}", meaning, labels, registry=self._registry))
 
-    def _histogram(self, name: str, meaning: str, *labels: str) -> Histogram:
-        return Histogram(
-            f"smsp_{name}", meaning, labels, buckets=BUCKETS_S, registry=self._registry
+    def _histogram(self, name: str, meaning: str, *labels: str) -> Callable[..., Histogram]:
+        return _children(
+            Histogram(f"smsp_{name}", meaning, labels, buckets=BUCKETS_S, registry=self._registry)
         )
+
+
+def _children(family: C) -> Callable[..., C]:
+    """What counts for given labels. Remembered: finding it costs more than counting."""
+    return lru_cache(maxsize=CHILDREN_REMEMBERED)(family.labels)
 
 
 class _Present(Collector):

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from traceback import extract_tb
 from types import MappingProxyType
-from typing import Protocol, TextIO, assert_never
+from typing import BinaryIO, Protocol, assert_never
 from uuid import UUID
 
 import orjson
@@ -60,33 +60,23 @@ class Log(Protocol):
     def error(self, event: str, **fields: object) -> object: ...
 
 
-def make_log(output_format: str, *, debug: bool, node: str, out: TextIO | None = None) -> Log:
+def make_log(output_format: str, *, debug: bool, node: str, out: BinaryIO | None = None) -> Log:
     """A logger that writes one event at a time to ``out`` (stdout).
 
     ``output_format`` is ``JSON_ONELINE``, ``JSON_PRETTY`` or ``DEBUG``. With ``debug`` events of
     level debug are written, too. Every event carries ``time``, ``level`` and ``node``.
     """
-    stream = sys.stdout if out is None else out
-    rendering: Processor
-    match output_format:
-        case "JSON_ONELINE":
-            rendering = _json(0)
-        case "JSON_PRETTY":
-            rendering = _json(orjson.OPT_INDENT_2)
-        case _:
-            rendering = structlog.dev.ConsoleRenderer(
-                colors=stream.isatty(), sort_keys=False, timestamp_key="time"
-            )
+    file = sys.stdout.buffer if out is None else out
     log: Log = structlog.wrap_logger(
-        structlog.PrintLogger(stream),
+        structlog.BytesLogger(file),
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
-            rendering,
+            *_rendering(output_format, colours=file.isatty()),
         ],
         wrapper_class=structlog.make_filtering_bound_logger("debug" if debug else "info"),
         node=node,
-    )
+    ).bind()  # Now, or structlog would make a logger anew for every line.
     return log
 
 
@@ -228,11 +218,28 @@ def _attempt_fields(notice: Replied[Send, Outcome] | Settled[Send, Outcome]) -> 
     }
 
 
+def _rendering(output_format: str, *, colours: bool) -> tuple[Processor, ...]:
+    match output_format:
+        case "JSON_ONELINE":
+            return (_json(0),)
+        case "JSON_PRETTY":
+            return (_json(orjson.OPT_INDENT_2),)
+        case _:
+            console = structlog.dev.ConsoleRenderer(
+                colors=colours, sort_keys=False, timestamp_key="time"
+            )
+            return (console, _encoded)
+
+
 def _json(option: int) -> Processor:
-    def render(_logger: object, _method: str, event: EventDict) -> str:
-        return orjson.dumps(event, option=option | orjson.OPT_NON_STR_KEYS, default=str).decode()
+    def render(_logger: object, _method: str, event: EventDict) -> bytes:
+        return orjson.dumps(event, option=option | orjson.OPT_NON_STR_KEYS, default=str)
 
     return render
+
+
+def _encoded(_logger: object, _method: str, line: object) -> bytes:
+    return str(line).encode("utf-8", "backslashreplace")
 
 
 def _ms(seconds: float) -> float:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from math import inf
 from time import time
 from types import MappingProxyType
@@ -108,20 +108,23 @@ class Exchange:
         )
 
     def _request(self, call: HttpCall) -> httpx.Request:
-        url = httpx.URL(call.url)
-        headers = httpx.Headers(_OUR_HEADERS)
-        headers.update(call.headers)
-        headers["Host"] = url.netloc.decode("ascii")
+        url, host = _target(call.url)
+        given = {name.lower() for name, _ in call.headers}
+        headers = [
+            ("Host", host),
+            *(field for field in call.headers if field[0].lower() != "host"),
+            *(field for field in _OUR_HEADERS if field[0].lower() not in given),
+        ]
         if call.method == "POST":
-            headers["Content-Length"] = str(len(call.body))
+            headers.append(("Content-Length", str(len(call.body))))
         pieces = _Pieces(call.body, before_each=partial(self._grant, self._timeout_s))
         return httpx.Request(
             call.method, url, headers=headers, stream=pieces, extensions=self._trace()
         )
 
     async def _read(self, response: httpx.Response) -> None:
+        assert isinstance(response.stream, httpx.AsyncByteStream)
         try:
-            assert isinstance(response.stream, httpx.AsyncByteStream)
             async for piece in response.stream:
                 self._body += piece
                 if len(self._body) > BODY_BYTES_MAX:
@@ -129,7 +132,7 @@ class Exchange:
                     self._scope.cancel()
             self._complete = len(self._body) <= BODY_BYTES_MAX
         finally:
-            await response.aclose()
+            await response.stream.aclose()
 
     async def _close_unfinished_handshake(self) -> None:
         """httpcore forgets a connection whose TLS handshake is cancelled, and leaves it open."""
@@ -169,6 +172,14 @@ class Exchange:
 
     def _grant(self, seconds: float) -> None:
         self._scope.deadline = trio.current_time() + seconds
+
+
+@lru_cache(maxsize=64)
+def _target(url: str) -> tuple[httpx.URL, str]:
+    """A URL, and what ``Host`` says of it. Remembered, since a provider's are few and parsing one
+    costs as much as writing to a socket."""
+    parsed = httpx.URL(url)
+    return parsed, parsed.netloc.decode("ascii")
 
 
 class _Pieces(httpx.AsyncByteStream):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from io import StringIO
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -60,7 +60,7 @@ def notices() -> Iterator[Notice[Send, Outcome]]:
     yield CallFailed("mailgun", BUG)
 
 
-def lines_of(out: StringIO) -> list[dict[str, object]]:
+def lines_of(out: BytesIO) -> list[dict[str, object]]:
     """What was written, line by line."""
     return [json.loads(line) for line in out.getvalue().splitlines()]
 
@@ -74,7 +74,7 @@ def test_the_schema_is_one() -> None:
 
 def test_every_notice_is_a_line_of_that_shape() -> None:
     """Whatever a circuit reports."""
-    out = StringIO()
+    out = BytesIO()
     telemetry = Telemetry(make_log("JSON_ONELINE", debug=True, node="node-1", out=out))
 
     reported = list(notices())
@@ -92,7 +92,7 @@ async def test_every_request_is_a_line_of_that_shape() -> None:
     async def breaks(_send: Send) -> object:
         raise BUG
 
-    out = StringIO()
+    out = BytesIO()
     log = make_log("JSON_ONELINE", debug=True, node="node-1", out=out)
     client = Client(fake_services(log=log, mailroom=FakeMailroom(breaks)))
     for path, key in (("/providers", None), ("/livez", None), ("/nowhere", "wrong")):

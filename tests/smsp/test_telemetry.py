@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from io import StringIO
+from io import BytesIO
 from uuid import UUID, uuid4
 
 import orjson
@@ -313,7 +313,7 @@ def test_many_recipients():
 
 def lines_of(output_format, *, debug=False, node="node-1"):
     """A log into memory, and what is written there."""
-    out = StringIO()
+    out = BytesIO()
     return make_log(output_format, debug=debug, node=node, out=out), out
 
 
@@ -342,7 +342,7 @@ def test_debug_format():
     """For reading in a terminal: the event and its fields, without colours where there are none."""
     log, out = lines_of("DEBUG")
     Telemetry(log).observe(replied(SENT))
-    (line,) = out.getvalue().splitlines()
+    (line,) = out.getvalue().decode().splitlines()
     assert "email.sent" in line
     assert "provider=mailgun" in line
     assert "\x1b" not in line
@@ -411,4 +411,4 @@ def test_nothing_secret_is_told(notices, output_format):
     for notice in notices:
         telemetry.observe(notice)
     assert bool(out.getvalue()) == bool(notices)
-    assert CANARY not in out.getvalue()
+    assert CANARY not in out.getvalue().decode()
