@@ -176,16 +176,46 @@ H2C = request(
     "Upgrade: h2c",
     "HTTP2-Settings: AAMAAABkAAQAAP__",
 )
+H2C_WITH_BODY = request(
+    "POST",
+    "/email",
+    "Connection: Upgrade, HTTP2-Settings",
+    "Upgrade: h2c",
+    "HTTP2-Settings: AAMAAABkAAQAAP__",
+    body=message(),
+)
 CHUNKED = request("POST", "/email", "Content-Type: application/json", "Transfer-Encoding: chunked")
 
 
-@pytest.mark.parametrize("said", [WEBSOCKET, H2C])
+@pytest.mark.parametrize("said", [WEBSOCKET, H2C, H2C_WITH_BODY])
 async def test_no_other_protocol(said):
     """Who asks to change to WebSocket or HTTP/2 has an ordinary answer, and the next one too."""
     async with running() as server, await server.connect() as peer:
         answers = [await peer.ask(one) for one in (said, POST)]
     assert [answer.status for answer in answers] == [200, 200]
     assert "requestkey" in answers[0].headers
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
+        b"X-A: a\r\n Transfer-Encoding: chunked\r\n\r\n",
+        b"X-A: a\nTransfer-Encoding: chunked\r\n\r\n",
+        b"Transfer-Encoding : chunked\r\n\r\n",
+    ],
+    ids=["both lengths", "two lengths", "folded", "line feed", "space"],
+)
+async def test_what_could_hide_a_request(lines):
+    """Whatever a proxy might read in another way is refused, and what follows is not served."""
+    hidden = b"POST /email HTTP/1.1\r\nHost: x\r\n" + lines + LIVEZ
+    async with running(idle_s=60.0) as server, await server.connect() as peer:
+        await peer.stream.send_all(hidden)
+        assert (await peer.rest()).count(b"HTTP/1.1 ") == 1
+        async with await server.connect() as again:
+            await again.stream.send_all(hidden)
+            assert (await again.rest()).startswith(b"HTTP/1.1 400 ")
 
 
 @pytest.mark.parametrize(

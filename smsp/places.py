@@ -22,6 +22,7 @@ class Places:
 
     def __init__(self, places_max: int) -> None:
         self._places_max = places_max
+        self._over = False
         self._busy: set[Guest] = set()
         self._idle: dict[Guest, None] = {}  # in the order in which they have become idle
 
@@ -32,6 +33,8 @@ class Places:
 
     def arrive(self, guest: Guest) -> bool:
         """Take a place; false if all are taken by guests who are busy."""
+        if self._over:
+            return False
         if self.taken >= self._places_max:
             longest = next(iter(self._idle), None)
             if longest is None:
@@ -52,6 +55,14 @@ class Places:
         if guest in self._busy:
             self._busy.remove(guest)
             self._idle[guest] = None
+            if self._over:
+                guest.send_away()
+
+    def end(self) -> None:
+        """Send away all who are idle, and from now on everyone who becomes so."""
+        self._over = True
+        for guest in self._idle:
+            guest.send_away()
 
     def leave(self, guest: Guest) -> None:
         """Give up the place, if it still has one."""

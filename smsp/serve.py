@@ -15,8 +15,9 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
 import trio
 
 from actors import AllQuarantined
+from smsp.caller import Limits
 from smsp.keys import Key
-from smsp.listener import Limits, hypercorn_config, listen
+from smsp.listener import hypercorn_config, listen
 from smsp.settings import Settings, SettingsError, load_keys
 from smsp.settings.tls import server_tls
 from smsp.telemetry import Log, Telemetry

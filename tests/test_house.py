@@ -33,7 +33,7 @@ BROAD_EXCEPTS = {
     "actors/tasks.py": 2,  # the code that makes a call or a probe
     "actors/supervisor.py": 1,  # an actor's loop
     "smsp/providers/plugins.py": 1,  # the import of somebody else's package
-    "smsp/listener.py": 1,  # a caller's connection
+    "smsp/caller.py": 1,  # a caller's connection
 }
 """Where a bug may be caught. What a route raises is caught by Quart's error handler."""
 CLOCKS = {

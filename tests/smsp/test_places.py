@@ -62,6 +62,20 @@ def test_whoever_leaves_makes_room(three):
     assert places.taken == 3
 
 
+def test_the_end():
+    """Who is idle goes at once, who waits when it has its answer, and nobody comes any more."""
+    places = Places(3)
+    idle, waiting = Caller(), Caller()
+    assert places.arrive(idle)
+    assert places.arrive(waiting)
+    places.busy(waiting)
+    places.end()
+    assert (idle.sent_away, waiting.sent_away) == (1, 0)
+    assert not places.arrive(Caller())
+    places.idle(waiting)
+    assert waiting.sent_away == 1
+
+
 class AnyOrder(RuleBasedStateMachine):
     """Callers who do everything in any order, also after they have been sent away."""
 

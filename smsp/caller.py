@@ -1,0 +1,211 @@
+"""One caller's connection: its requests, one after another, all in one task.
+
+hypercorn knows addresses and the end of sockets, and turns a request into an ASGI call. Its own
+HTTP/1.1 is not used, nor are its tasks: there each request costs a task for its idle time, one
+for its handler and three writes. Here nobody listens for a caller who hangs up while a handler
+runs, so none can end a send half-way.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from http import HTTPStatus
+
+import trio
+from hypercorn.config import Config
+from hypercorn.protocol.http_stream import HTTPStream
+from hypercorn.trio.tcp_server import MAX_RECV, TCPServer
+from hypercorn.trio.worker_context import WorkerContext
+from hypercorn.typing import AppWrapper, ConnectionState
+from hypercorn.utils import parse_socket_addr
+
+from smsp.http1 import Answer, Fault, Head, Requests
+from smsp.places import Places
+from smsp.turn import STREAM_ID, Turn
+
+LINGER_S = 1.0
+"""Seconds for which a caller whose words are no request may go on, so that no reset takes the
+answer away."""
+
+Stream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What callers may ask of a listener, beside the time that a connection may be idle.
+
+    ``head_s``: from the first byte of a request's head to its last. ``headers_max``: of one
+    request. ``connections_max``: when there are more, the longest idle one goes.
+    """
+
+    head_s: float = 10.0
+    headers_max: int = 100
+    connections_max: int = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What the connections of one listener share."""
+
+    limits: Limits
+    places: Places
+
+
+class Connection(TCPServer):
+    """A caller's connection. It ends when the caller has left, and alone when it fails."""
+
+    stream: Stream  # type: ignore[assignment] # hypercorn's own may be plain, too, but says less
+
+    def __init__(
+        self,
+        house: House,
+        app: AppWrapper,
+        config: Config,
+        context: WorkerContext,
+        state: ConnectionState,
+        stream: Stream,
+    ) -> None:
+        super().__init__(app, config, context, state, stream)  # type: ignore[arg-type] # see above
+        self._house = house
+        self._requests = Requests(house.limits.headers_max)
+        self._head_s = house.limits.head_s
+        self._served = 0
+        self._waiting: trio.CancelScope | None = None
+        self._over = False
+        """Whether nothing more is to be read or written here."""
+
+    async def run(self) -> None:
+        """Serve the caller until the connection ends."""
+        try:
+            if self._house.places.arrive(self) and await self._secured():
+                await self._serve()
+        except* Exception as group:  # noqa: BLE001 - the HTTP edge: it costs this connection
+            self.config.log.connection_failed(group)
+        finally:
+            self._house.places.leave(self)
+            await self._close()
+
+    def send_away(self) -> None:
+        """End for somebody else's sake. Nobody waits for an answer here."""
+        self._over = True
+        if self._waiting is not None:
+            self._waiting.cancel()
+
+    async def read(self) -> bool:
+        """Wait for more of what the caller says; false when there will be none."""
+        data = await self._receive()
+        self._requests.feed(data)
+        return bool(data)
+
+    async def write(self, data: bytes) -> None:
+        """Say something, unless the caller has left."""
+        if self._over:
+            return
+        try:
+            await self.stream.send_all(data)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            self._over = True
+        except BaseException:
+            self._over = True  # Half of it may have been written.
+            raise
+
+    # -- one request after another
+
+    async def _serve(self) -> None:
+        secure = isinstance(self.stream, trio.SSLStream)
+        socket = getattr(self.stream, "transport_stream", self.stream).socket
+        client = parse_socket_addr(socket.family, socket.getpeername())
+        server = parse_socket_addr(socket.family, socket.getsockname())
+        while (head := await self._next()) is not None:
+            if isinstance(head, Fault):
+                await self._refuse(head.status)
+                return
+            self._house.places.busy(self)
+            turn = Turn(self, self._requests, head, self.config, last=self._is_last())
+            stream = HTTPStream(
+                self.app,
+                self.config,
+                self.context,
+                turn,  # type: ignore[arg-type] # of a task group it only asks spawn_app
+                secure,
+                client,
+                server,
+                turn.say,
+                STREAM_ID,
+            )
+            await turn.run(stream, ConnectionState(self.state))
+            if turn.closes:
+                return
+            self._house.places.idle(self)
+
+    async def _next(self) -> Head | Fault | None:
+        """The next request, or what is said instead; None if it does not come in time."""
+        now = trio.current_time()
+        idle_until, head_until = now + self.config.keep_alive_timeout, now + self._head_s
+        while not self._over and (event := self._requests.next()) is None:
+            begun = self._requests.in_a_head
+            data = await self._receive_until(min(idle_until, head_until) if begun else idle_until)
+            if not data:
+                return None
+            self._requests.feed(data)
+            if not begun:
+                head_until = trio.current_time() + self._head_s
+        if self._over:
+            return None
+        assert isinstance(event, Head | Fault), "the request before has been read to its end"
+        return event
+
+    async def _receive_until(self, deadline: float) -> bytes:
+        with trio.CancelScope(deadline=deadline) as waiting:
+            self._waiting = waiting
+            try:
+                return await self._receive()
+            finally:
+                self._waiting = None
+        return b""
+
+    async def _receive(self) -> bytes:
+        try:
+            return bytes(await self.stream.receive_some(MAX_RECV))
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            return b""
+
+    def _is_last(self) -> bool:
+        self._served += 1
+        return (
+            self.context.terminated.is_set() or self._served > self.config.keep_alive_max_requests
+        )
+
+    # -- the beginning and the end
+
+    async def _secured(self) -> bool:
+        if not isinstance(self.stream, trio.SSLStream):
+            return True
+        try:
+            with trio.fail_after(self.config.ssl_handshake_timeout):
+                await self.stream.do_handshake()
+        except (trio.BrokenResourceError, trio.TooSlowError):
+            return False
+        return True
+
+    async def _refuse(self, status: HTTPStatus) -> None:
+        fields = [(b"content-length", b"0"), *self.config.response_headers("h11")]
+        await self.write(Answer(None).head(status, fields))
+        await self._end_writing()
+        with trio.move_on_after(LINGER_S):
+            while await self._receive():
+                pass
+
+    async def _end_writing(self) -> None:
+        if isinstance(self.stream, trio.SocketStream):
+            with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+                await self.stream.send_eof()
+
+    async def _close(self) -> None:
+        try:
+            await self._end_writing()
+        finally:
+            with trio.move_on_after(LINGER_S) as scope:
+                scope.shield = True
+                await self.stream.aclose()

@@ -1,0 +1,295 @@
+"""HTTP/1.1 on the wire: which bytes are requests of a caller, and what answers look like."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smsp.http1 import HEAD_BYTES_MAX, Answer, End, Fault, Head, Requests
+
+GET = b"GET /livez?x=1 HTTP/1.1\r\nHost: x\r\n\r\n"
+POST = b"POST /email HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"
+CHUNKED = (
+    b"POST /email HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    b"3\r\nhel\r\n2;a=b\r\nlo\r\n0\r\nX: trailer\r\n\r\n"
+)
+
+
+def heard(*pieces, headers_max=100):
+    """Everything that these pieces say, with the pieces of a body in one."""
+    requests = Requests(headers_max)
+    events = []
+    for piece in pieces:
+        requests.feed(piece)
+        while (event := requests.next()) is not None:
+            if isinstance(event, bytes) and events and isinstance(events[-1], bytes):
+                events[-1] += event
+            else:
+                events.append(event)
+    return events
+
+
+def head(method="GET", version="1.1", **flags):
+    """The head of some request."""
+    return Head(method, b"/", version, [], **({"keeps": version == "1.1", "waits": False} | flags))
+
+
+# -- requests
+
+
+def test_a_request():
+    """Method, target and headers, these in lower case, then the end."""
+    first, end = heard(GET)
+    assert first == Head("GET", b"/livez?x=1", "1.1", [(b"host", b"x")], keeps=True, waits=False)
+    assert end == End()
+
+
+@pytest.mark.parametrize("wire", [POST, CHUNKED], ids=["length", "chunks"])
+def test_a_body(wire):
+    """Between the head and the end; trailers are dropped."""
+    first, body, end = heard(wire)
+    assert (first.method, body, end) == ("POST", b"hello", End())
+
+
+@given(st.data())
+def test_requests_in_any_pieces(data):
+    """Where the network cuts says nothing."""
+    wire = POST + CHUNKED + GET
+    cuts = sorted(data.draw(st.sets(st.integers(1, len(wire) - 1))))
+    edges = [0, *cuts, len(wire)]
+    pieces = [wire[start:end] for start, end in pairwise(edges)]
+    assert heard(*pieces) == heard(wire)
+    assert [type(event) for event in heard(wire)] == [Head, bytes, End] * 2 + [Head, End]
+
+
+@pytest.mark.parametrize(
+    ("lines", "keeps", "waits"),
+    [
+        (b"", True, False),
+        (b"Connection: close\r\n", False, False),
+        (b"Connection: keep-alive, Close\r\n", False, False),
+        (b"Expect: 100-Continue\r\n", True, True),
+        (b"Connection: Upgrade\r\nUpgrade: websocket\r\n", True, False),
+    ],
+)
+def test_what_a_head_asks_for(lines, keeps, waits):
+    """To close, to be asked for the body; a change of protocol is not heard."""
+    first, *_ = heard(GET.replace(b"\r\n\r\n", b"\r\n" + lines + b"\r\n"))
+    assert (first.keeps, first.waits) == (keeps, waits)
+
+
+def test_an_old_caller():
+    """HTTP/1.0 needs no host, and its connection is not kept."""
+    first, _ = heard(b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+    assert (first.version, first.keeps) == ("1.0", False)
+
+
+UPGRADES = [
+    b"Upgrade: websocket\r\nConnection: Upgrade\r\n",
+    b"Upgrade: h2c\r\nConnection: Upgrade\r\n",
+]
+
+
+@pytest.mark.parametrize("lines", UPGRADES, ids=["websocket", "h2c"])
+def test_after_an_upgrade_that_is_not_heard(lines):
+    """The request's own body, then the next request: some callers ask so with every first one."""
+    empty = POST.replace(b": 5\r\n\r\nhello", b": 0\r\n\r\n")
+    for wire, body in ((GET, []), (empty, []), (POST, [b"hello"]), (CHUNKED, [b"hello"])):
+        asking = wire.replace(b"Host: x\r\n", b"Host: x\r\n" + lines) + GET
+        for cut in range(1, len(asking)):
+            _, *rest = heard(asking[:cut], asking[cut:])
+            assert rest[:-2] == [*body, End()]
+            assert rest[-2:] == heard(GET)
+
+
+@pytest.mark.parametrize("ending", [b"\r\n\r\n", b""])
+def test_blank_lines_before_a_request(ending):
+    """They are skipped (RFC 9112, section 2.2)."""
+    assert heard(ending + GET) == heard(GET)
+
+
+_POST = b"POST / HTTP/1.1\r\nHost: x\r\n"
+_GET = b"GET / HTTP/1.1\r\nHost: x\r\n"
+BAD = {
+    "both lengths": _POST + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
+    "both lengths, other way": _POST + b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n",
+    "two lengths": _POST + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\n",
+    "a list of lengths": _POST + b"Content-Length: 5, 5\r\n\r\n",
+    "a signed length": _POST + b"Content-Length: +5\r\n\r\n",
+    "chunks of old": b"POST / HTTP/1.0\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n",
+    "a folded line": _GET + b"X: a\r\n b\r\n\r\n",
+    "a folded first line": b"GET / HTTP/1.1\r\n X: a\r\nHost: x\r\n\r\n",
+    "bare line feeds": b"GET / HTTP/1.1\nHost: x\n\n",
+    "one bare line feed": b"GET / HTTP/1.1\r\nHost: x\nX: a\r\n\r\n",
+    "a bare line feed at the end": _GET + b"\n",
+    "a bare return": _GET + b"X: a\rb\r\n\r\n",
+    "a nul": _GET + b"X: a\0b\r\n\r\n",
+    "a space before the colon": b"GET / HTTP/1.1\r\nHost : x\r\n\r\n",
+    "no host": b"GET / HTTP/1.1\r\n\r\n",
+    "two hosts": _GET + b"Host: y\r\n\r\n",
+    "no version": b"GET /\r\n\r\n",
+    "another alphabet": b"GET /\xff HTTP/1.1\r\nHost: x\r\n\r\n",
+    "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    "HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("wire", BAD.values(), ids=list(BAD))
+def test_what_could_be_read_in_two_ways(wire):
+    """400, and nothing after it is read, whichever way the bytes come: no smuggled request."""
+    for cut in (1, len(wire) // 2, len(wire) - 1):
+        events = heard(wire[:cut], wire[cut:] + GET)
+        assert events == [Fault(HTTPStatus.BAD_REQUEST)]
+
+
+@pytest.mark.parametrize(
+    "framing",
+    [b"1\nx\r\n", b"0x1\r\nx\r\n", b"-1\r\nx\r\n", b"1\r\nxx", b"1\r\nx\n", b"1 ;\n\r\nx\r\n"],
+)
+def test_chunks_that_could_be_read_in_two_ways(framing):
+    """They end what is read, and no request follows."""
+    wire = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + framing + GET
+    events = heard(wire)
+    assert events[-1] == Fault(HTTPStatus.BAD_REQUEST)
+    assert sum(isinstance(event, Head) for event in events) == 1
+
+
+@pytest.mark.parametrize(
+    ("wire", "status"),
+    [
+        (b"BREW /pot HTTP/1.1\r\nHost: x\r\n\r\n", HTTPStatus.NOT_IMPLEMENTED),
+        (b"get / HTTP/1.1\r\nHost: x\r\n\r\n", HTTPStatus.NOT_IMPLEMENTED),
+        (b"CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n", HTTPStatus.NOT_IMPLEMENTED),
+        (CHUNKED.replace(b": chunked", b": gzip, chunked"), HTTPStatus.NOT_IMPLEMENTED),
+        (GET.replace(b"HTTP/1.1", b"HTTP/2.0"), HTTPStatus.BAD_REQUEST),
+        (GET.replace(b"HTTP/1.1", b"HTTP/0.9"), HTTPStatus.BAD_REQUEST),
+    ],
+)
+def test_what_we_do_not_speak(wire, status):
+    """501 for a method or a coding (RFC 9110, RFC 9112), 400 for another version."""
+    assert heard(wire + GET) == [Fault(status)]
+
+
+@pytest.mark.parametrize(("number", "refused"), [(100, False), (101, True)])
+def test_headers_max(number, refused):
+    """More headers than allowed are 431."""
+    lines = b"".join(b"X-%d: a\r\n" % place for place in range(number - 1))
+    (first, *_) = heard(GET.replace(b"\r\n\r\n", b"\r\n" + lines + b"\r\n"))
+    assert (first == Fault(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)) == refused
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        b"GET / HTTP/1.1\r\nHost: x\r\nX: ",
+        b"GET /",
+        CHUNKED.partition(b"\r\n\r\n")[0] + b"\r\n\r\n1;",
+        CHUNKED[: CHUNKED.index(b"X: trailer")] + b"X: ",
+    ],
+    ids=["a header", "a target", "a chunk's extension", "a trailer"],
+)
+def test_what_does_not_end(start):
+    """What surrounds a body is bounded: 431, and no more is kept."""
+    events = heard(start, *[b"a" * 10_000] * (HEAD_BYTES_MAX // 10_000 + 2))
+    assert events[-1] == Fault(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+
+
+def test_a_long_body():
+    """A body is not bounded here, however it comes."""
+    wire = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 655360\r\n\r\n"
+    _, body, end = heard(wire, *[b"a" * 65_536] * 10)
+    assert (len(body), end) == (655_360, End())
+    _, body, end = heard(CHUNKED.partition(b"3\r\n")[0], *[b"1\r\na\r\n"] * 50_000, b"0\r\n\r\n")
+    assert (len(body), end) == (50_000, End())
+
+
+def test_in_a_head():
+    """From the first byte of a head to its last, also behind another request."""
+    requests = Requests(100)
+    assert not requests.in_a_head
+    requests.feed(GET + GET[:5])
+    assert isinstance(requests.next(), Head)
+    assert requests.take_end()
+    assert requests.in_a_head
+    requests.feed(GET[5:])
+    assert isinstance(requests.next(), Head)
+    assert not requests.in_a_head
+
+
+# -- answers
+
+LENGTH = [(b"content-length", b"5")]
+
+
+def test_an_answer_with_a_length():
+    """Its body is written as it is."""
+    answer = Answer(head())
+    assert answer.head(200, LENGTH) == b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n"
+    assert answer.piece(b"hello") + answer.end() == b"hello"
+    assert not answer.closes
+
+
+def test_an_answer_in_chunks():
+    """Without a length its body goes in chunks, and no piece is empty: that would end it."""
+    answer = Answer(head())
+    assert b"transfer-encoding: chunked\r\n" in answer.head(200, [])
+    assert [answer.piece(piece) for piece in (b"hello", b"")] == [b"5\r\nhello\r\n", b""]
+    assert answer.end() == b"0\r\n\r\n"
+
+
+def test_an_answer_to_an_old_caller():
+    """It ends with the connection."""
+    answer = Answer(head(version="1.0"))
+    assert answer.head(200, []) == b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n"
+    assert answer.piece(b"hello") + answer.end() == b"hello"
+    assert answer.closes
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"), [(head("HEAD"), 200), (head(), 204), (head(), 304)]
+)
+def test_an_answer_without_a_body(request_, status):
+    """Nothing is said of how it is delimited, and the connection goes on."""
+    answer = Answer(request_)
+    assert b"transfer-encoding" not in answer.head(status, [])
+    assert answer.end() == b""
+    assert not answer.closes
+
+
+@pytest.mark.parametrize(
+    ("request_", "headers"),
+    [(head(), [(b"connection", b"close")]), (head(keeps=False), []), (None, [])],
+)
+def test_the_last_answer(request_, headers):
+    """``Connection: close`` is said once, whoever wants it."""
+    answer = Answer(request_)
+    assert answer.head(200, [*headers, *LENGTH]).count(b"connection: close") == 1
+    assert answer.closes
+
+
+@pytest.mark.parametrize("body", [b"hell", b"hello!"])
+def test_a_body_of_another_length(body):
+    """A body that is not as long as its head says ends the connection."""
+    answer = Answer(head())
+    answer.head(200, LENGTH)
+    answer.piece(body)
+    answer.end()
+    assert answer.closes
+
+
+@pytest.mark.parametrize(
+    "field", [(b"x", b"a\r\nb: c"), (b"x", b"a\nb"), (b"x", b"a\0"), (b"x y", b"a"), (b"x:", b"a")]
+)
+def test_a_header_stays_in_its_line(field):
+    """No value can add a header to an answer, nor end its head."""
+    with pytest.raises(ValueError, match="end its line"):
+        Answer(head()).head(200, [field])
+
+
+def test_a_status_without_a_name():
+    """It is written all the same."""
+    assert Answer(head()).head(299, LENGTH).startswith(b"HTTP/1.1 299 \r\n")
