@@ -71,7 +71,8 @@ class Exchange:
         self._timeout_s = timeout_s
         self._answer_s = answer_s or (timeout_s if on_written is None else inf)
         self._on_written = on_written
-        self._phase = Phase.WAITING
+        self.phase = Phase.WAITING
+        """How far it has come."""
         self._written_at: float | None = None
         self._scope = trio.CancelScope()
         self._connection: _Closable | None = None
@@ -93,11 +94,11 @@ class Exchange:
                 await self._read(response)
             except httpx.TransportError as error:
                 if response is None:
-                    return Interrupted(self._phase, failure_of(error))
+                    return Interrupted(self.phase, failure_of(error))
             finally:
                 await self._close_unfinished_handshake()
         if response is None:
-            return Interrupted(self._phase, Failure.TIMED_OUT)
+            return Interrupted(self.phase, Failure.TIMED_OUT)
         return HttpReply(
             status=response.status_code,
             headers={name.lower(): value for name, value in response.headers.items()},
@@ -136,7 +137,7 @@ class Exchange:
 
     async def _close_unfinished_handshake(self) -> None:
         """httpcore forgets a connection whose TLS handshake is cancelled, and leaves it open."""
-        if self._phase is Phase.SECURING and self._connection is not None:
+        if self.phase is Phase.SECURING and self._connection is not None:
             with trio.CancelScope(shield=True):
                 await self._connection.aclose()
 
@@ -152,7 +153,7 @@ class Exchange:
         return {"trace": follow}
 
     def _enter(self, phase: Phase) -> None:
-        self._phase = phase
+        self.phase = phase
         match phase:
             case Phase.WAITING | Phase.CONNECTING | Phase.WRITING:
                 self._grant(self._timeout_s)

@@ -100,7 +100,7 @@ class HttpProvider:
         call = await self._encoder.call(adapter, send)
         if isinstance(adapter, IdempotentAdapter):
             return await self._send_keyed(adapter, call, progress)
-        return await self._attempt(adapter, call, Exchange(self.timeout_s, progress.commit))
+        return await self._first(adapter, call, Exchange(self.timeout_s, progress.commit), progress)
 
     async def _send_keyed(self, adapter: Adapter, call: HttpCall, progress: Progress) -> Outcome:
         """Resolve a doubt by asking the same provider again with the same key.
@@ -109,7 +109,7 @@ class HttpProvider:
         resolves the doubt: a refusal of the repetition does not prove that the first was not taken.
         """
         first = Exchange(self.timeout_s, progress.commit, answer_s=self.timeout_s)
-        outcome = await self._attempt(adapter, call, first)
+        outcome = await self._first(adapter, call, first, progress)
         for pause_s in ASK_AGAIN_AFTER_S:
             if not isinstance(outcome, Unknown):
                 break
@@ -118,6 +118,15 @@ class HttpProvider:
             if isinstance(again, Sent):
                 return again
         return outcome
+
+    async def _first(
+        self, adapter: Adapter, call: HttpCall, exchange: Exchange, progress: Progress
+    ) -> Outcome:
+        """The exchange that the caller waits for: should it be cut short, it is known where."""
+        try:
+            return await self._attempt(adapter, call, exchange)
+        finally:
+            progress.stage = exchange.phase.name.lower()
 
     async def _attempt(self, adapter: Adapter, call: HttpCall, exchange: Exchange) -> Outcome:
         return outcome_of(

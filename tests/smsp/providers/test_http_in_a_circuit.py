@@ -31,7 +31,7 @@ async def test_deadline_before_the_last_byte(autojump_clock, phase):
     far = Far(Script(takes={phase: HANGS}, closing_s=0.125))
     async with circuit_before(far) as circuit:
         reply = await circuit.ask(send(), deadline=0.5)
-        assert reply == Unanswered(Cause.DEADLINE, committed=False)
+        assert reply == Unanswered(Cause.DEADLINE, committed=False, stage=phase.name.lower())
         assert far.seen[0].closed_at == trio.current_time() == 0.625
         written = far.writes
         await trio.sleep(100.0)
@@ -94,7 +94,7 @@ async def test_slow_upload(autojump_clock):
     far = Far(Script(takes={Phase.WRITING: 1.0}))
     async with circuit_before(far) as circuit:
         reply = await circuit.ask(send(text="x" * 1_000_000), deadline=5.0)
-        assert reply == Unanswered(Cause.DEADLINE, committed=False)
+        assert reply == Unanswered(Cause.DEADLINE, committed=False, stage="writing")
         assert circuit.snapshot.state == "closed"
 
 
