@@ -33,7 +33,7 @@ def test_in_the_registry(tmp_path):
     """In a copy of the repository the new kind passes its cases and every adapter's properties."""
     for name in ("smsp", "actors", "tests"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md"):
+    for name in ("pyproject.toml", "README.md", "requirements.lock"):
         shutil.copy(ROOT / name, tmp_path)
     commands = follow(README, tmp_path)
     assert commands[-1].startswith("python -m pytest")
