@@ -267,7 +267,10 @@ def assert_not_sent(reply: Reply[Outcome], reason: Reason) -> None:
     """The proof, whether the phase ended by itself or by the caller's deadline."""
     result = result_of(reply)
     assert isinstance(result, NotSent)
-    assert result.reason is (Reason.DEADLINE if isinstance(reply, Unanswered) else reason)
+    if isinstance(reply, Unanswered):  # the caller's patience ended first
+        writing = reason is Reason.WRITE_TIMEOUT
+        reason = Reason.SLOW_UPLOAD if writing else Reason.DEADLINE
+    assert result.reason is reason
 
 
 async def ask(
