@@ -12,6 +12,7 @@ Reading the body on demand is what lets a key be checked before a byte of the bo
 from __future__ import annotations
 
 from collections.abc import Generator
+from math import inf
 from typing import TYPE_CHECKING
 
 import trio
@@ -19,7 +20,7 @@ from quart.wrappers import Response
 from quart.wrappers.response import DataBody, ResponseBody
 from quart_trio.asgi import TrioASGIHTTPConnection
 from quart_trio.wrappers.request import TrioBody, TrioRequest
-from werkzeug.exceptions import ClientDisconnected, RequestTimeout
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge, RequestTimeout
 
 from smsp.web.streaming import stream
 
@@ -35,50 +36,53 @@ would reset the connection, and the refusal might be lost with it."""
 
 
 class PulledBody(TrioBody):
-    """A request body that is pulled from the connection."""
+    """A request body that is pulled from the connection.
+
+    It is Quart's body by type only and keeps its own state: what is inside of Quart's differs
+    between the versions of Quart that the supported Pythons get.
+    """
 
     receive: ASGIReceiveCallable
-    left = False
-    """Whether the caller has hung up."""
-    _received_bytes = 0
+
+    def __init__(self, expected_content_length: int | None, max_content_length: int | None) -> None:
+        self.left = False
+        """Whether the caller has hung up."""
+        self.complete = False
+        """Whether the whole body has been read."""
+        self._bytes_max = inf if max_content_length is None else max_content_length
+        self._expected_bytes = expected_content_length or 0
+        self._pieces = bytearray()
 
     def __await__(self) -> Generator[object, None, bytes]:
         return self._pulled().__await__()
 
-    async def pull(self) -> bool:
-        """Read the next piece; false when there is none."""
+    def clear(self) -> None:
+        """Forget what has been read."""
+        self._pieces.clear()
+
+    async def pull(self) -> None:
+        """Read the next piece."""
         message = await self.receive()
         if message["type"] != "http.request":
             self.left = True
-            return False
-        piece = message.get("body", b"")
-        self._received_bytes += len(piece)
-        self.append(piece)
-        if not message.get("more_body", False):
-            self.set_complete()
-            return False
-        return True
-
-    @property
-    def complete(self) -> bool:
-        """Whether the whole body has been read."""
-        return self._complete.is_set() and self._must_raise is None
+            return
+        self._pieces += message.get("body", b"")
+        self.complete = not message.get("more_body", False)
 
     async def _pulled(self) -> bytes:
         began_at = trio.current_time()
-        while not self._complete.is_set():
-            if self._must_raise is not None:
-                raise self._must_raise
-            more = None
-            with trio.move_on_at(patience_until(began_at, self._received_bytes)):
-                more = await self.pull()
-            if more is None:
-                raise RequestTimeout
-            if not more and not self._complete.is_set():
+        while True:
+            if max(len(self._pieces), self._expected_bytes) > self._bytes_max:
+                self.clear()
+                raise RequestEntityTooLarge
+            if self.complete:
+                return bytes(self._pieces)
+            if self.left:
                 raise ClientDisconnected
-        if self._must_raise is not None:
-            raise self._must_raise
-        return bytes(self._data)
+            with trio.move_on_at(patience_until(began_at, len(self._pieces))) as patience:
+                await self.pull()
+            if patience.cancelled_caught:
+                raise RequestTimeout
 
 
 def patience_until(began_at: float, received_bytes: int) -> float:
