@@ -69,11 +69,11 @@ class Connection(TCPServer):
         super().__init__(app, config, context, state, stream)  # type: ignore[arg-type] # see above
         self._house = house
         self._requests = Requests(house.limits.headers_max)
-        self._head_s = house.limits.head_s
         self._served = 0
-        self._waiting: trio.CancelScope | None = None
+        self._socket = getattr(stream, "transport_stream", stream).socket
         self._over = False
         """Whether nothing more is to be read or written here."""
+        self.idle_since = trio.current_time()
 
     async def run(self) -> None:
         """Serve the caller until the connection ends."""
@@ -89,8 +89,7 @@ class Connection(TCPServer):
     def send_away(self) -> None:
         """End for somebody else's sake. Nobody waits for an answer here."""
         self._over = True
-        if self._waiting is not None:
-            self._waiting.cancel()
+        self._socket.close()
 
     async def read(self) -> bool:
         """Wait for more of what the caller says; false when there will be none."""
@@ -114,7 +113,7 @@ class Connection(TCPServer):
 
     async def _serve(self) -> None:
         secure = isinstance(self.stream, trio.SSLStream)
-        socket = getattr(self.stream, "transport_stream", self.stream).socket
+        socket = self._socket
         client = parse_socket_addr(socket.family, socket.getpeername())
         server = parse_socket_addr(socket.family, socket.getsockname())
         while (head := await self._next()) is not None:
@@ -137,33 +136,31 @@ class Connection(TCPServer):
             await turn.run(stream, ConnectionState(self.state))
             if turn.closes:
                 return
+            self.idle_since = trio.current_time()
             self._house.places.idle(self)
 
     async def _next(self) -> Head | Fault | None:
-        """The next request, or what is said instead; None if it does not come in time."""
-        now = trio.current_time()
-        idle_until, head_until = now + self.config.keep_alive_timeout, now + self._head_s
+        """The next request, or what is said instead; None if it does not come.
+
+        Who is idle for too long is sent away by the listener, for all connections at once. A head
+        that has begun to come has a time of its own.
+        """
+        head_until = trio.current_time() + self._house.limits.head_s
         while not self._over and (event := self._requests.next()) is None:
-            begun = self._requests.in_a_head
-            data = await self._receive_until(min(idle_until, head_until) if begun else idle_until)
+            if self._requests.in_a_head:
+                with trio.move_on_at(head_until) as scope:
+                    data = await self._receive()
+                data = b"" if scope.cancelled_caught else data
+            else:
+                data = await self._receive()
+                head_until = trio.current_time() + self._house.limits.head_s
             if not data:
                 return None
             self._requests.feed(data)
-            if not begun:
-                head_until = trio.current_time() + self._head_s
         if self._over:
             return None
         assert isinstance(event, Head | Fault), "the request before has been read to its end"
         return event
-
-    async def _receive_until(self, deadline: float) -> bytes:
-        with trio.CancelScope(deadline=deadline) as waiting:
-            self._waiting = waiting
-            try:
-                return await self._receive()
-            finally:
-                self._waiting = None
-        return b""
 
     async def _receive(self) -> bytes:
         try:
@@ -185,7 +182,7 @@ class Connection(TCPServer):
         try:
             with trio.fail_after(self.config.ssl_handshake_timeout):
                 await self.stream.do_handshake()
-        except (trio.BrokenResourceError, trio.TooSlowError):
+        except (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError):
             return False
         return True
 
@@ -206,6 +203,6 @@ class Connection(TCPServer):
         try:
             await self._end_writing()
         finally:
-            with trio.move_on_after(LINGER_S) as scope:
+            with trio.move_on_after(LINGER_S) as scope, suppress(trio.ClosedResourceError):
                 scope.shield = True
                 await self.stream.aclose()

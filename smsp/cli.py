@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urlsplit
@@ -39,12 +40,13 @@ def serve(host: str | None, port: int | None) -> None:
     import trio
 
     from smsp.serve import serve as run
+    from smsp.serve import spare_the_collector
     from smsp.telemetry import make_log
     from smsp.wiring import node_name
 
     settings = _load(host, port)
     log = make_log(settings.log_format, debug=settings.log_debug, node=node_name())
-    _exit_with(lambda: trio.run(run, settings, log))
+    _exit_with(lambda: trio.run(partial(run, on_listening=spare_the_collector), settings, log))
 
 
 @main.command()

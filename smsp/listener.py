@@ -83,6 +83,7 @@ async def listen(
         async with trio.open_nursery() as connections:
             async with trio.open_nursery() as listening:
                 listening.start_soon(_take, sock, serve, connections, config)
+                listening.start_soon(_send_idle_away, house.places, config.keep_alive_timeout)
                 await close.wait()
                 listening.cancel_scope.cancel()
             trio.lowlevel.notify_closing(sock)
@@ -148,6 +149,19 @@ async def _take(
                 config.log.no_room(error)
                 await trio.sleep(NO_ROOM_S)
             # Else it is the connection's: its caller has left before it was taken.
+
+
+async def _send_idle_away(places: Places, idle_s: float) -> None:
+    """One task for all: they stand in the order in which their time is up."""
+    while True:
+        longest = places.longest_idle
+        if longest is None:
+            await trio.sleep(idle_s)
+        elif trio.current_time() < longest.idle_since + idle_s:
+            await trio.sleep_until(longest.idle_since + idle_s)
+        else:
+            places.leave(longest)
+            longest.send_away()
 
 
 def _stream(taken: socket.socket, tls: ssl.SSLContext | None) -> Stream:

@@ -11,7 +11,9 @@ from typing import Protocol
 
 
 class Guest(Protocol):
-    """Somebody with a place."""
+    """Somebody with a place. ``idle_since`` is on the run's clock."""
+
+    idle_since: float
 
     def send_away(self) -> None:
         """End soon. Called once at most."""
@@ -31,12 +33,17 @@ class Places:
         """How many have a place."""
         return len(self._busy) + len(self._idle)
 
+    @property
+    def longest_idle(self) -> Guest | None:
+        """Who has been idle for longest."""
+        return next(iter(self._idle), None)
+
     def arrive(self, guest: Guest) -> bool:
         """Take a place; false if all are taken by guests who are busy."""
         if self._over:
             return False
         if self.taken >= self._places_max:
-            longest = next(iter(self._idle), None)
+            longest = self.longest_idle
             if longest is None:
                 return False
             del self._idle[longest]

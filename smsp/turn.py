@@ -76,8 +76,9 @@ class Turn:
             state=state,
         )
         await stream.handle(request)
-        if self._call is not None:
-            await self._call()
+        call, self._call = self._call, None  # else a cycle, for the garbage collector to find
+        if call is not None:
+            await call()
         await stream.app_send(None)
         self._whole = self._whole or self._requests.take_end()
         if not self._whole:

@@ -1,0 +1,50 @@
+"""The results as text, and as a picture where matplotlib is at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from functional_tests.load.costs import Cost
+from functional_tests.load.figures import Figure
+
+
+def table(costs: Sequence[Cost]) -> str:
+    """The costs, cheapest first; the last column is SMSP's cost against each one's."""
+    smsp = next((cost.cpu_us for cost in costs if cost.name == "SMSP"), None)
+    rows = [f"{'':28}{'CPU µs a send':>14}{'sends/s, one core':>19}{'SMSP ÷ it':>11}"]
+    for cost in sorted(costs, key=lambda cost: cost.cpu_us):
+        ratio = "" if smsp is None else f"{smsp / cost.cpu_us:.2f}"
+        rows.append(f"{cost.name:28}{cost.cpu_us:14,.0f}{cost.per_s:19,.0f}{ratio:>11}")
+    return "\n".join(rows)
+
+
+def listed(figures: Sequence[Figure]) -> str:
+    """The figures, each with its bound."""
+    rows = []
+    for one in figures:
+        verdict = "ok" if one.value <= one.must else "MISSED"
+        value, must = f"{one.value:.3g}{one.unit}", f"{one.must:g}{one.unit}"
+        rows.append(f"{one.meaning:46}{value:>12}   at most {must:8} {verdict}")
+    return "\n".join(rows)
+
+
+def draw(costs: Sequence[Cost], path: Path) -> bool:
+    """The costs as bars; false without matplotlib (the extra ``bench``)."""
+    try:
+        from matplotlib.figure import Figure as Drawing  # noqa: PLC0415 - may be missing
+    except ImportError:
+        return False
+    ordered = sorted(costs, key=lambda cost: -cost.cpu_us)
+    drawing = Drawing(figsize=(8, 0.5 * len(ordered) + 1.4), layout="constrained")
+    axes = drawing.subplots()
+    colours = ["#1f6feb" if cost.name.startswith("SMSP") else "#9aa4b2" for cost in ordered]
+    bars = axes.barh(
+        [cost.name for cost in ordered], [cost.cpu_us for cost in ordered], color=colours
+    )
+    axes.bar_label(bars, fmt="{:,.0f}", padding=3)
+    axes.set_title("CPU a send, in µs: POST /email, provider on loopback, 32 connections, one core")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.margins(x=0.12)
+    drawing.savefig(path, dpi=150)
+    return True
