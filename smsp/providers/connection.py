@@ -6,6 +6,7 @@ of trio's tells. Knows nothing of HTTP but that answers come one after another.
 
 from __future__ import annotations
 
+import select
 import ssl
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable
@@ -61,6 +62,8 @@ class SocketLine(Line):
 
     def __init__(self, socket: trio.socket.SocketType) -> None:
         self._socket = socket
+        self._arrival = select.poll()
+        self._arrival.register(socket, select.POLLIN)
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Hand over all of it, unless the line is lost meanwhile."""
@@ -89,7 +92,7 @@ class SocketLine(Line):
     @property
     def readable(self) -> bool:
         """Whether something has come, be it the end."""
-        return self._socket.is_readable()
+        return bool(self._arrival.poll(0))
 
     def close(self) -> None:
         """Close at once."""

@@ -11,7 +11,7 @@ import trio
 
 from smsp.mail import Mail, Send
 from smsp.providers.idempotency import key_of
-from smsp.providers.protocols import Adapter, HttpCall, IdempotentAdapter
+from smsp.providers.protocols import Adapter, HttpCall, keys
 
 LARGE_BYTES = 2**20
 """More than this, in bodies and attachments, is encoded in a thread."""
@@ -41,6 +41,6 @@ def is_large(mail: Mail) -> bool:
 
 def _call(adapter: Adapter, send: Send) -> HttpCall:
     call = adapter.encode(send)
-    if isinstance(adapter, IdempotentAdapter):
+    if keys(adapter):
         return adapter.keyed(call, key_of(send, call))
     return call

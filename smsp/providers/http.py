@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import assert_never
 
 import httpx
@@ -30,9 +31,9 @@ from smsp.providers.protocols import (
     Adapter,
     HttpCall,
     HttpReply,
-    IdempotentAdapter,
     ProbeCall,
-    SigningAdapter,
+    keys,
+    signs,
 )
 from smsp.providers.transport import Transport
 
@@ -98,7 +99,7 @@ class HttpProvider:
 
     async def _send(self, adapter: Adapter, send: Send, progress: Progress) -> Outcome:
         call = await self._encoder.call(adapter, send)
-        if isinstance(adapter, IdempotentAdapter):
+        if keys(adapter):
             return await self._send_keyed(adapter, call, progress)
         return await self._first(adapter, call, Exchange(self.timeout_s, progress.commit), progress)
 
@@ -136,14 +137,17 @@ class HttpProvider:
     def _ready(self, adapter: Adapter, call: HttpCall) -> HttpCall:
         """The call as it is made: a signature is over the host that is really called."""
         call = self._aimed(call)
-        return adapter.sign(call, self.now()) if isinstance(adapter, SigningAdapter) else call
+        return adapter.sign(call, self.now()) if signs(adapter) else call
 
     def _aimed(self, call: HttpCall) -> HttpCall:
-        if self.base_url is None:
-            return call
-        base = httpx.URL(self.base_url)
-        url = httpx.URL(call.url).copy_with(scheme=base.scheme, host=base.host, port=base.port)
-        return replace(call, url=str(url))
+        return call if self.base_url is None else replace(call, url=_moved(call.url, self.base_url))
+
+
+@lru_cache(maxsize=64)
+def _moved(url: str, base_url: str) -> str:
+    """The URL with another's scheme, host and port. Remembered, since a provider's are few."""
+    base = httpx.URL(base_url)
+    return str(httpx.URL(url).copy_with(scheme=base.scheme, host=base.host, port=base.port))
 
 
 def outcome_of(result: HttpReply | Interrupted, decode: Callable[[HttpReply], Outcome]) -> Outcome:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import ClassVar, Literal, Protocol, Self, runtime_checkable
+from typing import ClassVar, Literal, Protocol, Self, TypeGuard, runtime_checkable
 from uuid import UUID
 
 from actors import Progress
@@ -143,6 +143,11 @@ class IdempotentAdapter(Adapter, Protocol):
         """The same call, carrying the key."""
 
 
+def keys(adapter: Adapter) -> TypeGuard[IdempotentAdapter]:
+    """Whether it does. Asked for every message, and ``isinstance`` looks at every member."""
+    return hasattr(adapter, "keyed")
+
+
 @runtime_checkable
 class SigningAdapter(Adapter, Protocol):
     """An adapter whose provider wants every call signed, with the moment in it.
@@ -153,6 +158,11 @@ class SigningAdapter(Adapter, Protocol):
 
     def sign(self, call: HttpCall, at: datetime) -> HttpCall:
         """The same call with a signature; ``at`` has a time zone."""
+
+
+def signs(adapter: Adapter) -> TypeGuard[SigningAdapter]:
+    """Whether it does. Asked for every call, and ``isinstance`` looks at every member."""
+    return hasattr(adapter, "sign")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,8 @@ from uuid import uuid4
 
 import trio
 from quart import Request, Response, g, request
+from quart.ctx import RequestContext
+from quart.typing import ResponseTypes
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
@@ -31,8 +33,6 @@ from smsp.web.replies import ErrorCode, error_reply
 from smsp.web.services import Services
 
 REQUEST_KEY_CHARACTERS_MAX = 128
-BODY_S_MAX = 60
-"""Seconds in which a whole body must have come."""
 
 _QUIET = frozenset({"/healthcheck", "/livez", "/readyz"})
 _CODES: Mapping[HTTPStatus, tuple[ErrorCode, str]] = MappingProxyType(
@@ -55,25 +55,48 @@ class App(QuartTrio):
     asgi_http_class = LeanConnection
     request_class = PulledRequest
 
+    arrive: Callable[[], Awaitable[Response | None]]
+    depart: Callable[[Response], Awaitable[Response]]
+
     def ensure_async(self, func: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
         """The function itself: everything here is async, and nothing runs in a thread."""
         return func
+
+    # These are all the hooks there are. Looking for others, for those of blueprints, for a session
+    # and for listeners to signals costs as much as all of ours do.
+
+    async def preprocess_request(
+        self, request_context: RequestContext | None = None
+    ) -> Response | None:
+        """Before the handler; an answer is the answer."""
+        return await self.arrive()
+
+    async def process_response(
+        self, response: ResponseTypes, request_context: RequestContext | None = None
+    ) -> Response:
+        """After it."""
+        assert isinstance(response, Response)
+        return await self.depart(response)
+
+    async def do_teardown_request(
+        self, exc: BaseException | None, request_context: RequestContext | None = None
+    ) -> None:
+        """There is nothing to tear down."""
 
 
 def create_app(services: Services) -> App:
     """The whole HTTP face, over these services."""
     app = App("smsp", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = services.max_body_bytes
-    app.config["BODY_TIMEOUT"] = BODY_S_MAX
+    app.config["BODY_TIMEOUT"] = None  # the body itself keeps the time
     app.url_map.strict_slashes = False  # no redirects: a client may follow one without its body,
     app.url_map.merge_slashes = False  # and they are no JSON
     app.url_map.merge_slashes = False  # else two slashes are answered with a redirect, in HTML
     for blueprint in (emails, circuits, events, orders, metrics, health, docs):
         app.register_blueprint(blueprint(services))
     app.register_blueprint(dashboard())
-    # Hooks are async, all of them: Quart would run synchronous ones in threads.
-    app.before_request(_arrive(services))
-    app.after_request(_depart(services))
+    app.arrive = _arrive(services)
+    app.depart = _depart(services)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _bug(services))
     return app

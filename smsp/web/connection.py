@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable
     from werkzeug.wrappers import Response as WerkzeugResponse
 
+BODY_S_MAX = 60.0
+"""Seconds in which a whole body must have come."""
 BODY_GRACE_S, BODY_BYTES_PER_S_MIN = 10.0, 4096
 LINGER_S = 2.0
 LINGER_BYTES_MAX = 64 * 1024 * 1024
@@ -88,7 +90,7 @@ class PulledBody(TrioBody):
 def patience_until(began_at: float, received_bytes: int) -> float:
     """Until when a caller may go on with its body: it must come at some speed on average. Who lets
     it trickle would hold its place, and the room for a whole message, for next to nothing."""
-    return began_at + BODY_GRACE_S + received_bytes / BODY_BYTES_PER_S_MIN
+    return began_at + min(BODY_S_MAX, BODY_GRACE_S + received_bytes / BODY_BYTES_PER_S_MIN)
 
 
 class PulledRequest(TrioRequest):
@@ -136,7 +138,8 @@ def _pieces(response: Response | WerkzeugResponse) -> ResponseBody | None:
 
 async def _content(response: Response | WerkzeugResponse) -> bytes:
     if isinstance(response, Response):
-        return await response.get_data(as_text=False)
+        body = response.response
+        return body.data if isinstance(body, DataBody) else await response.get_data(as_text=False)
     return response.get_data(as_text=False)
 
 

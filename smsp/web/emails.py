@@ -66,7 +66,7 @@ def emails(services: Services) -> Blueprint:
         with services.body_budget.reserved(size) as granted:
             if not granted:
                 return busy_reply("busy", "Too many messages are being read. Try again soon.")
-            body = await request.get_data(cache=True, as_text=False, parse_form_data=False)
+            body: bytes = await request.body
             read = partial(parse, body, control_headers=services.control_headers)
             mail = await _aside(services, len(body), read)
             if not isinstance(mail, Mail):
@@ -97,7 +97,7 @@ async def _answer(services: Services, mail: Mail, size: int, deadline: float) ->
     refusal = _refusal_of_key(services, mail)
     if refusal is not None:
         return refusal
-    if request.args.get("dryrun") == "true":
+    if "dryrun" in request.args and request.args["dryrun"] == "true":
         return route_reply(services.mailroom.route(mail))
     key = request.headers.get("Idempotency-Key")
     send = Send(services.new_id(), mail, g.request_key, g.key.name, key)
@@ -116,11 +116,13 @@ async def _answer(services: Services, mail: Mail, size: int, deadline: float) ->
 
 
 async def _dispatch(services: Services, send: Send, deadline: float) -> Dispatched:
-    # If the dispatch itself fails, nobody knows what it did: that is what is remembered then.
-    done = Dispatched(send.id, "unknown", (), services.mailroom.route(send.mail))
+    done: Dispatched | None = None
     try:
         done = await services.mailroom.dispatch(send, deadline=deadline)
     finally:
+        # If the dispatch itself fails, nobody knows what it did: that is what is remembered then.
+        if done is None:
+            done = Dispatched(send.id, "unknown", (), services.mailroom.route(send.mail))
         services.ledger.end(send.id, done, trio.current_time())
     return done
 
@@ -190,7 +192,7 @@ def _refusal_of_head(services: Services, asked: Request) -> Response | None:
             f"Idempotency-Key must be 1 to {KEY_CHARACTERS_MAX} printable ASCII characters.",
             field="Idempotency-Key",
         )
-    if asked.args.get("dryrun", "false") not in ("true", "false"):
+    if "dryrun" in asked.args and asked.args["dryrun"] not in ("true", "false"):
         # What may be meant as a dry run must not be sent.
         return error_reply(
             HTTPStatus.BAD_REQUEST, "bad_request", "dryrun is true or false.", field="dryrun"
