@@ -7,6 +7,7 @@ of trio's tells. Knows nothing of HTTP but that answers come one after another.
 from __future__ import annotations
 
 import select
+import socket
 import ssl
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable
@@ -58,25 +59,31 @@ class Line(trio.abc.Stream):
 
 
 class SocketLine(Line):
-    """A TCP connection."""
+    """A TCP connection: a socket that does not block, and trio to wait for it.
 
-    def __init__(self, socket: trio.socket.SocketType) -> None:
-        self._socket = socket
+    trio's own streams let others run after each write. Here whoever writes goes on in the very
+    step in which the kernel has taken the last byte, and can say so before anything else happens.
+    """
+
+    def __init__(self, connected: socket.socket) -> None:
+        self._socket = connected
         self._arrival = select.poll()
-        self._arrival.register(socket, select.POLLIN)
+        self._arrival.register(connected, select.POLLIN)
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Hand over all of it, unless the line is lost meanwhile."""
-        with memoryview(data) as rest:
+        with memoryview(data) as whole:
             sent = 0
-            while sent < len(rest) and not self.lost:
+            while sent < len(whole) and not self.lost:
                 try:
-                    sent_now = await self._socket.send(rest[sent:] if sent else rest)
+                    taken = self._socket.send(whole[sent:] if sent else whole)
+                except BlockingIOError:
+                    await trio.lowlevel.wait_writable(self._socket)
                 except OSError:
                     self.lost = True
                 else:
-                    sent += sent_now
-                    self.taken += sent_now
+                    sent += taken
+                    self.taken += taken
 
     async def wait_send_all_might_not_block(self) -> None:
         """Wait until the kernel has room again."""
@@ -84,10 +91,14 @@ class SocketLine(Line):
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """What has come, or will; empty at the end. Raises ``trio.BrokenResourceError``."""
-        try:
-            return await self._socket.recv(max_bytes or RECEIVE_BYTES)
-        except OSError as error:
-            raise trio.BrokenResourceError(str(error)) from error
+        while True:
+            await trio.lowlevel.wait_readable(self._socket)
+            try:
+                return self._socket.recv(max_bytes or RECEIVE_BYTES)
+            except BlockingIOError:
+                continue
+            except OSError as error:
+                raise trio.BrokenResourceError(str(error)) from error
 
     @property
     def readable(self) -> bool:
@@ -96,7 +107,9 @@ class SocketLine(Line):
 
     def close(self) -> None:
         """Close at once."""
-        self._socket.close()
+        if self._socket.fileno() >= 0:
+            trio.lowlevel.notify_closing(self._socket)
+            self._socket.close()
 
 
 Dial = Callable[[str, int], Awaitable[Line]]
@@ -106,7 +119,9 @@ Dial = Callable[[str, int], Awaitable[Line]]
 async def dial_tcp(host: str, port: int) -> Line:
     """Connect to the address that answers first (RFC 8305)."""
     stream = await trio.open_tcp_stream(host, port)
-    return SocketLine(stream.socket)
+    connected = socket.socket(fileno=stream.socket.detach())
+    connected.setblocking(False)
+    return SocketLine(connected)
 
 
 class Connection:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from math import inf
 from time import time
 from types import MappingProxyType
@@ -118,7 +118,7 @@ class Exchange:
         ]
         if call.method == "POST":
             headers.append(("Content-Length", str(len(call.body))))
-        pieces = _Pieces(call.body, before_each=partial(self._grant, self._timeout_s))
+        pieces = _Pieces(call.body, before_each=self._progress)
         return httpx.Request(
             call.method, url, headers=headers, stream=pieces, extensions=self._trace()
         )
@@ -170,6 +170,11 @@ class Exchange:
                 self._scope.deadline = max(
                     since + BODY_SHARE * self._timeout_s, now + (1 - BODY_SHARE) * self._timeout_s
                 )
+
+    def _progress(self) -> None:
+        """Another piece is asked for, so those before it have been taken."""
+        if self.phase is Phase.WRITING:
+            self._grant(self._timeout_s)
 
     def _grant(self, seconds: float) -> None:
         self._scope.deadline = trio.current_time() + seconds

@@ -12,8 +12,9 @@ from typing import ParamSpec, TypeVar
 from uuid import uuid4
 
 import trio
-from quart import Request, Response, g, request
+from quart import Request, Response, g
 from quart.ctx import RequestContext
+from quart.globals import request_ctx
 from quart.typing import ResponseTypes
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
@@ -55,8 +56,8 @@ class App(QuartTrio):
     asgi_http_class = LeanConnection
     request_class = PulledRequest
 
-    arrive: Callable[[], Awaitable[Response | None]]
-    depart: Callable[[Response], Awaitable[Response]]
+    arrive: Callable[[Request], Response | None]
+    depart: Callable[[Request, Response], None]
 
     def ensure_async(self, func: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
         """The function itself: everything here is async, and nothing runs in a thread."""
@@ -69,14 +70,15 @@ class App(QuartTrio):
         self, request_context: RequestContext | None = None
     ) -> Response | None:
         """Before the handler; an answer is the answer."""
-        return await self.arrive()
+        return self.arrive((request_context or request_ctx).request)
 
     async def process_response(
         self, response: ResponseTypes, request_context: RequestContext | None = None
     ) -> Response:
         """After it."""
         assert isinstance(response, Response)
-        return await self.depart(response)
+        self.depart((request_context or request_ctx).request, response)
+        return response
 
     async def do_teardown_request(
         self, exc: BaseException | None, request_context: RequestContext | None = None
@@ -102,12 +104,12 @@ def create_app(services: Services) -> App:
     return app
 
 
-def _arrive(services: Services) -> Callable[[], Awaitable[Response | None]]:
-    async def arrive() -> Response | None:
+def _arrive(services: Services) -> Callable[[Request], Response | None]:
+    def arrive(asked: Request) -> Response | None:
         g.arrived_at = trio.current_time()
-        g.request_key = _request_key(request)
+        g.request_key = _request_key(asked)
         g.told = {}
-        if services.keyring.in_url(request.path, request.args.items(multi=True)):
+        if services.keyring.in_url(asked.path, asked.args.items(multi=True)):
             return error_reply(
                 HTTPStatus.BAD_REQUEST,
                 "key_in_url",
@@ -118,26 +120,25 @@ def _arrive(services: Services) -> Callable[[], Awaitable[Response | None]]:
     return arrive
 
 
-def _depart(services: Services) -> Callable[[Response], Awaitable[Response]]:
-    async def depart(response: Response) -> Response:
-        response.headers["RequestKey"] = g.request_key
-        share(request, response, services.cors_origins)
+def _depart(services: Services) -> Callable[[Request, Response], None]:
+    def depart(asked: Request, response: Response) -> None:
+        key = response.headers["RequestKey"] = g.request_key
+        share(asked, response, services.cors_origins)
         if services.readiness.draining:
             response.headers["Connection"] = "close"
-        rule = None if request.url_rule is None else request.url_rule.rule
+        rule = None if asked.url_rule is None else asked.url_rule.rule
         seconds = trio.current_time() - g.arrived_at
-        services.metrics.request(rule, request.method, response.status_code, seconds)
-        tell = services.log.debug if request.path in _QUIET else services.log.info
+        services.metrics.request(rule, asked.method, response.status_code, seconds)
+        tell = services.log.debug if asked.path in _QUIET else services.log.info
         tell(
             "request.handled",
-            requestkey=g.request_key,
-            method=request.method,
+            requestkey=key,
+            method=asked.method,
             route=rule,
             status=response.status_code,
             seconds=round(seconds, 3),
             **g.told,
         )
-        return response
 
     return depart
 

@@ -14,7 +14,8 @@ from typing import TypeVar
 from uuid import UUID
 
 import trio
-from quart import Blueprint, Request, Response, g, request
+from quart import Blueprint, Request, Response, g
+from quart.globals import request_ctx
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from smsp.dispatcher import Dispatched
@@ -55,23 +56,24 @@ def emails(services: Services) -> Blueprint:
     @blueprint.post("/email")
     @needs(services, Scope.SEND)
     async def send_email() -> Response:
-        arrived_at = trio.current_time()
-        refusal = _refusal_of_head(services, request)
+        arrived_at, asked = trio.current_time(), request_ctx.request
+        refusal = _refusal_of_head(services, asked)
         if refusal is not None:
             return refusal
-        patience_s = _patience_s(request)
+        patience_s = _patience_s(asked)
         if patience_s is None:
             return _bad_deadline()
-        size = services.max_body_bytes if request.content_length is None else request.content_length
+        length = asked.content_length
+        size = services.max_body_bytes if length is None else length
         with services.body_budget.reserved(size) as granted:
             if not granted:
                 return busy_reply("busy", "Too many messages are being read. Try again soon.")
-            body: bytes = await request.body
+            body: bytes = await asked.body
             read = partial(parse, body, control_headers=services.control_headers)
             mail = await _aside(services, len(body), read)
             if not isinstance(mail, Mail):
                 return invalid_reply(mail)
-            return await _answer(services, mail, len(body), arrived_at + patience_s)
+            return await _answer(services, asked, mail, len(body), arrived_at + patience_s)
 
     @blueprint.get("/email/<id>")
     @needs(services, Scope.SEND)
@@ -91,15 +93,17 @@ async def _aside(services: Services, size: int, work: Callable[[], T]) -> T:
     return await trio.to_thread.run_sync(work, limiter=services.reading)
 
 
-async def _answer(services: Services, mail: Mail, size: int, deadline: float) -> Response:
+async def _answer(
+    services: Services, asked: Request, mail: Mail, size: int, deadline: float
+) -> Response:
     if mail.provider is not None and mail.provider not in services.mailroom.names:
         return invalid_reply(InvalidMessage((Fault("provider", "there is no such provider"),)))
     refusal = _refusal_of_key(services, mail)
     if refusal is not None:
         return refusal
-    if "dryrun" in request.args and request.args["dryrun"] == "true":
+    if "dryrun" in asked.args and asked.args["dryrun"] == "true":
         return route_reply(services.mailroom.route(mail))
-    key = request.headers.get("Idempotency-Key")
+    key = asked.headers.get("Idempotency-Key")
     send = Send(services.new_id(), mail, g.request_key, g.key.name, key)
     same = b"" if key is None else await _aside(services, size, partial(fingerprint, mail))
     claim = Claim(send.id, send.owner, same, key)
