@@ -93,4 +93,7 @@ def free_port() -> int:
 
 
 def _clean_environ() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith("SMSP_")}
+    """Nothing that configures SMSP; and compiled once, as what is installed is."""
+    left_out = ("SMSP_", "PYTHONDONTWRITEBYTECODE")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
+    return {"PYTHONPYCACHEPREFIX": f"{tempfile.gettempdir()}/smsp-load-compiled", **kept}
