@@ -159,6 +159,30 @@ async def test_a_port_that_is_taken(simulation):
             raise AssertionError("it started")
 
 
+def test_a_killed_provider_has_taken_what_it_has_answered(tmp_path):
+    """SIGKILL, and again on the same port: the journal has the message, and its number is gone."""
+    journal = tmp_path / "journal"
+    command = [sys.executable, "-m", "smsp.simulator", "--api-key", API_KEY, "--domain", DOMAIN]
+    command += ["--only", "mailgun", "--journal", str(journal)]
+    request = mailgun_request(v__smsp_id="id-1")
+    ids, port = [], "0"
+    for _ in range(2):
+        again = [*command, "--mailgun-port", port]
+        with subprocess.Popen(again, stdout=subprocess.PIPE) as process:
+            where = orjson.loads(process.stdout.readline())
+            assert set(where) == {"mailgun_port", "control_port"}
+            port = str(where["mailgun_port"])
+            url = f"http://127.0.0.1:{port}{request.path}"
+            with httpx.Client(trust_env=False) as client:
+                answer = client.post(url, content=request.body, headers=request.headers)
+                counts = client.get(f"http://127.0.0.1:{where['control_port']}/outbox/counts")
+            process.kill()
+        ids.append(answer.json()["id"])
+    assert counts.json() == {"id-1": 2}
+    assert len(journal.read_bytes().splitlines()) == 2
+    assert ids[0].partition(".")[2] != ids[1].partition(".")[2]
+
+
 def test_the_command():
     """One line of JSON says where everything is; SIGTERM ends it, with status 0."""
     command = [sys.executable, "-m", "smsp.simulator", "--api-key", "another-key"]

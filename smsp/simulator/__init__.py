@@ -1,16 +1,19 @@
 """Simulated e-mail providers over real HTTP on loopback, for ``smsp demo`` and black-box tests.
 
 They speak the providers' own wire, check what the real ones check, and misbehave on demand: by
-the recipient (``accept-then-drop@example.org``) and by a switch per provider. The outbox knows
-what they really took, which is the truth to compare SMSP's answers with.
+the recipient (``accept-then-drop@example.org``), by chance, and by a switch per provider. The
+outbox knows what they really took, which is the truth to compare SMSP's answers with; a journal
+keeps it when a process is killed.
 
 Everything here stands apart from SMSP itself: it imports nothing of it, so that no mistake
 can be made in the same way on both sides of the wire.
 """
 
-from smsp.simulator.faults import FAULTS, Delivery, Fault, fault_for, fault_table
+from smsp.simulator.faults import FAULTS, Delivery, Fault, fault_for, fault_named, fault_table
+from smsp.simulator.journal import Entry, Journal
 from smsp.simulator.mailgun_wire import MailgunWire
-from smsp.simulator.outbox import Entry, Outbox, Tally
+from smsp.simulator.mix import FaultMix
+from smsp.simulator.outbox import Outbox, Tally
 from smsp.simulator.sendgrid_wire import SendGridWire
 from smsp.simulator.server import SimulatedProvider
 from smsp.simulator.simulation import (
@@ -31,6 +34,8 @@ __all__ = [
     "Delivery",
     "Entry",
     "Fault",
+    "FaultMix",
+    "Journal",
     "MailgunWire",
     "Outbox",
     "Position",
@@ -43,6 +48,7 @@ __all__ = [
     "Verdict",
     "Wire",
     "fault_for",
+    "fault_named",
     "fault_table",
     "mailgun_and_sendgrid",
     "run_simulators",

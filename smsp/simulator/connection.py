@@ -14,7 +14,7 @@ from functools import partial
 import trio
 
 from smsp.simulator.conversation import Conversation
-from smsp.simulator.faults import Delivery, fault_for
+from smsp.simulator.faults import Delivery, Fault, fault_for
 from smsp.simulator.outbox import Outbox
 from smsp.simulator.switch import READING, Position, Switch
 from smsp.simulator.wire import Answer, Request, Submission, Verdict, Wire
@@ -26,9 +26,12 @@ async def serve_connection(
     outbox: Outbox,
     switch: Switch,
     *,
+    draw: Callable[[], Fault | None] = lambda: None,
     now: Callable[[], float] = time.time,
 ) -> None:
     """Serve one connection until it ends; closes ``stream``. ``now`` is Unix time in seconds.
+
+    A fault that ``draw`` returns meets the next message before its recipients are asked.
 
     A request that was read before the switch left ``up`` waits until it is up again, and is then
     treated as if it had just come: late acceptance is a thing providers do.
@@ -39,7 +42,7 @@ async def serve_connection(
         with suppress(trio.BrokenResourceError):
             while (request := await conversation.next_request()) is not None:
                 await switch.wait_in({Position.UP})
-                await _respond(conversation, wire, outbox, request, now)
+                await _respond(conversation, wire, outbox, request, draw, now)
 
 
 async def _respond(
@@ -47,13 +50,14 @@ async def _respond(
     wire: Wire,
     outbox: Outbox,
     request: Request,
+    draw: Callable[[], Fault | None],
     now: Callable[[], float],
 ) -> None:
     match wire.read(request):
         case Answer() as answer:
             await conversation.send(answer)
         case Submission() as submission:
-            fault = fault_for(submission.recipients)
+            fault = draw() or fault_for(submission.recipients)
             number = outbox.take(wire.name, submission) if fault.accepts else 0
             await trio.sleep(fault.delay_s)
             match fault.says:

@@ -2,15 +2,16 @@
 
 Owns the few routes of that interface::
 
-    GET    /outbox               totals, and the last messages whole
-    GET    /outbox/counts        how often each SMSP id was taken: {id: times}
-    GET    /outbox/counts/{id}   the same for one
-    DELETE /outbox               forget all of it
-    GET    /providers            name, url and switch of each
-    PUT    /providers/{name}     turn its switch: {"switch": "down"}, or just the word
-    GET    /faults               the fault table, as text
+    GET    /outbox                    totals, and the last messages whole
+    GET    /outbox/counts             how often each SMSP id was taken: {id: times}
+    GET    /outbox/counts/{id}        the same for one
+    DELETE /outbox                    forget all of it
+    GET    /providers                 name, url and switch of each
+    PUT    /providers/{name}          turn its switch: {"switch": "down"}, or just the word
+    PUT    /providers/{name}/faults   the share of messages that each fault meets: {"error": 0.1}
+    GET    /faults                    the fault table, as text
 
-Must not know how a provider misbehaves, only that it has a switch.
+Must not know how a provider misbehaves, only that it has a switch and a mix of faults.
 """
 
 from __future__ import annotations
@@ -61,6 +62,8 @@ class Control:
                 return json_answer(200, {"providers": list(map(_shown, self._providers.values()))})
             case "PUT", ["providers", name] if name in self._providers:
                 return await _turned(self._providers[name], request.body)
+            case "PUT", ["providers", name, "faults"] if name in self._providers:
+                return _mixed(self._providers[name], request.body)
             case "GET", ["faults"]:
                 return Answer(200, (("Content-Type", "text/plain"),), fault_table().encode())
             case _:
@@ -81,8 +84,13 @@ class Control:
         )
 
 
-def _shown(provider: SimulatedProvider) -> dict[str, str]:
-    return {"name": provider.name, "url": provider.url, "switch": provider.switch}
+def _shown(provider: SimulatedProvider) -> dict[str, object]:
+    return {
+        "name": provider.name,
+        "url": provider.url,
+        "switch": provider.switch,
+        "faults": dict(provider.mix.shares),
+    }
 
 
 async def _turned(provider: SimulatedProvider, body: bytes) -> Answer:
@@ -93,6 +101,25 @@ async def _turned(provider: SimulatedProvider, body: bytes) -> Answer:
         return json_answer(400, {"message": f"A switch is one of: {words}."})
     await provider.set_switch(position)
     return json_answer(200, _shown(provider))
+
+
+def _mixed(provider: SimulatedProvider, body: bytes) -> Answer:
+    try:
+        provider.mix.set(_shares_in(body))
+    except ValueError as error:
+        return json_answer(400, {"message": str(error)})
+    return json_answer(200, _shown(provider))
+
+
+def _shares_in(body: bytes) -> dict[str, float]:
+    shares: object = orjson.loads(body)
+    if not isinstance(shares, dict) or not all(_is_number(one) for one in shares.values()):
+        raise ValueError("A share for each fault, as JSON, is needed.")
+    return shares
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _word_in(body: bytes) -> str:

@@ -52,6 +52,7 @@ _EDGE_PAGE = Answer(
 )
 # The name can never resolve (RFC 2606), so a client that follows it goes nowhere.
 _ELSEWHERE = Answer(307, (("Location", "https://elsewhere.invalid/"),))
+_TOO_MANY = Answer(429)
 
 NO_FAULT = Fault("takes the message and says so", accepts=True)
 _SLOW = Fault("takes the message, answers after 1 s", accepts=True, delay_s=1.0)
@@ -64,6 +65,7 @@ FAULTS: Mapping[str, Fault] = MappingProxyType(
             f"asks for a pause of {THROTTLE_S} s (429), where this provider says how long",
             says=Verdict.THROTTLED,
         ),
+        "throttle-mute": Fault("answers 429, and does not say how long", says=_TOO_MANY),
         "unauthorised": Fault("refuses the API key (401)", says=Verdict.UNAUTHORISED),
         "credits": Fault(
             "says the account has run dry (Mailgun 402, SendGrid 401)", says=Verdict.NO_CREDITS
@@ -97,12 +99,17 @@ def fault_for(recipients: Iterable[str]) -> Fault:
     ``reject@``. ``slow-2500ms@`` is ``slow@`` with a delay of its own, up to 999,999 ms.
     """
     for address in recipients:
-        name = address.rpartition("@")[0].partition("+")[0].lower()
-        if name in FAULTS:
-            return FAULTS[name]
-        if delay := _SLOW_FOR.fullmatch(name):
-            return replace(_SLOW, delay_s=int(delay[1]) / 1000)
+        fault = fault_named(address.rpartition("@")[0].partition("+")[0].lower())
+        if fault is not None:
+            return fault
     return NO_FAULT
+
+
+def fault_named(name: str) -> Fault | None:
+    """The fault of this name, ``slow-2500ms`` and its like included; none if there is none."""
+    if delay := _SLOW_FOR.fullmatch(name):
+        return replace(_SLOW, delay_s=int(delay[1]) / 1000)
+    return FAULTS.get(name)
 
 
 def fault_table() -> str:

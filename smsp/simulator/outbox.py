@@ -12,21 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from smsp.simulator.journal import Entry, Journal
 from smsp.simulator.wire import Submission
 
 IDS_MAX = 1_000_000
 ENTRIES_MAX = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One message as a provider took it. ``number`` grows with every message taken by any."""
-
-    number: int
-    provider: str
-    smsp_id: str | None
-    recipients: tuple[str, ...]
-    subject: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +36,23 @@ class Tally:
 
 
 class Outbox:
-    """Messages that were taken, newest last."""
+    """Messages that were taken, newest last; with a journal, those that are in it first."""
 
-    def __init__(self, *, ids_max: int = IDS_MAX, entries_max: int = ENTRIES_MAX) -> None:
+    def __init__(
+        self,
+        *,
+        ids_max: int = IDS_MAX,
+        entries_max: int = ENTRIES_MAX,
+        journal: Journal | None = None,
+    ) -> None:
         self._ids_max = ids_max
         self._entries: deque[Entry] = deque(maxlen=entries_max)
         self._last_number = 0
+        self._journal = journal
         self.clear()
+        for entry in () if journal is None else journal.entries():
+            self._last_number = entry.number
+            self._keep(entry)
 
     def take(self, provider: str, submission: Submission) -> int:
         """Record one message and return its number. A test is numbered, and not recorded."""
@@ -60,18 +60,16 @@ class Outbox:
         if submission.test:
             self._tested[provider] += 1
             return self._last_number
-        self._accepted[provider] += 1
-        self._entries.append(
-            Entry(
-                self._last_number,
-                provider,
-                submission.smsp_id,
-                submission.recipients,
-                submission.subject,
-            )
+        entry = Entry(
+            self._last_number,
+            provider,
+            submission.smsp_id,
+            submission.recipients,
+            submission.subject,
         )
-        if submission.smsp_id is not None:
-            self._count(submission.smsp_id)
+        if self._journal is not None:
+            self._journal.append(entry)
+        self._keep(entry)
         return self._last_number
 
     def taken(self, smsp_id: str) -> int:
@@ -100,7 +98,10 @@ class Outbox:
         )
 
     def clear(self) -> None:
-        """Forget everything but the number reached, so that message ids stay unique."""
+        """Forget everything but the number reached, so that message ids stay unique.
+
+        What is in a journal stays in it.
+        """
         self._entries.clear()
         self._accepted: Counter[str] = Counter()
         self._tested: Counter[str] = Counter()
@@ -108,6 +109,12 @@ class Outbox:
         self._taken: OrderedDict[str, int] = OrderedDict()
         self._duplicated = 0
         self._forgotten = 0
+
+    def _keep(self, entry: Entry) -> None:
+        self._accepted[entry.provider] += 1
+        self._entries.append(entry)
+        if entry.smsp_id is not None:
+            self._count(entry.smsp_id)
 
     def _count(self, smsp_id: str) -> None:
         times = self._taken.get(smsp_id, 0) + 1

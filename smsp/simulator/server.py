@@ -10,11 +10,13 @@ import errno
 import time
 from collections.abc import Callable
 from contextlib import closing
+from random import Random
 
 import trio
 
 from smsp.simulator.connection import serve_connection
 from smsp.simulator.loopback import HOST, LoopbackPort
+from smsp.simulator.mix import FaultMix
 from smsp.simulator.outbox import Outbox
 from smsp.simulator.switch import ACCEPTING, Position, Switch
 from smsp.simulator.wire import Wire
@@ -28,16 +30,24 @@ _OUT_OF_FILES = frozenset({errno.EMFILE, errno.ENFILE})
 class SimulatedProvider:
     """One provider: a wire behind a port on loopback, which is bound when the object is made.
 
-    ``port`` 0 lets the system choose; ``now`` is Unix time in seconds. Run it with
+    ``port`` 0 lets the system choose; ``now`` is Unix time in seconds. The draws of
+    ``mix``, the faults that come by chance, follow from ``seed``. Run it with
     ``await nursery.start(provider.run)``; cancelling that gives the port up.
     """
 
     def __init__(
-        self, wire: Wire, outbox: Outbox, *, port: int = 0, now: Callable[[], float] = time.time
+        self,
+        wire: Wire,
+        outbox: Outbox,
+        *,
+        port: int = 0,
+        seed: int = 0,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._wire = wire
         self._outbox = outbox
         self._now = now
+        self.mix = FaultMix(Random(f"{seed}:{wire.name}"))  # noqa: S311 - weather, not a secret
         self._door = LoopbackPort(port)
         self._switch = Switch()
         self._effect = Switch()
@@ -107,6 +117,8 @@ class SimulatedProvider:
 
     async def _serve(self, stream: trio.SocketStream, room: trio.Semaphore) -> None:
         try:
-            await serve_connection(stream, self._wire, self._outbox, self._switch, now=self._now)
+            await serve_connection(
+                stream, self._wire, self._outbox, self._switch, draw=self.mix.draw, now=self._now
+            )
         finally:
             room.release()

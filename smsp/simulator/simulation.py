@@ -14,6 +14,7 @@ from types import MappingProxyType
 import trio
 
 from smsp.simulator.control import Control
+from smsp.simulator.journal import Journal
 from smsp.simulator.loopback import HOST, LoopbackPort
 from smsp.simulator.mailgun_wire import MailgunWire
 from smsp.simulator.outbox import Outbox
@@ -48,16 +49,23 @@ def mailgun_and_sendgrid(api_key: str = API_KEY, domain: str = DOMAIN) -> tuple[
 
 @asynccontextmanager
 async def run_simulators(
-    wires: Sequence[Wire], *, ports: Mapping[str, int] = _ANY_PORT, control_port: int = 0
+    wires: Sequence[Wire],
+    *,
+    ports: Mapping[str, int] = _ANY_PORT,
+    control_port: int = 0,
+    journal: Journal | None = None,
+    seed: int = 0,
 ) -> AsyncIterator[Simulation]:
     """Run a provider for each wire, on loopback, until the block is left.
 
     The wires' names differ. ``ports`` names the port of a provider; the system chooses the
-    others. :exc:`OSError` if a port is taken.
+    others. :exc:`OSError` if a port is taken. What is in the ``journal`` has been taken already,
+    and what is taken is in it before it is answered.
     """
-    outbox = Outbox()
+    outbox = Outbox(journal=journal)
     providers = {
-        wire.name: SimulatedProvider(wire, outbox, port=ports.get(wire.name, 0)) for wire in wires
+        wire.name: SimulatedProvider(wire, outbox, port=ports.get(wire.name, 0), seed=seed)
+        for wire in wires
     }
     async with trio.open_nursery() as nursery:
         for provider in providers.values():

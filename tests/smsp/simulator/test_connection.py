@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trio.testing import memory_stream_pair, wait_all_tasks_blocked
 
-from smsp.simulator import Outbox, Position
+from smsp.simulator import FAULTS, Outbox, Position
 from smsp.simulator.connection import serve_connection
 from smsp.simulator.conversation import IDLE_S, Conversation
 from smsp.simulator.switch import Switch
@@ -36,6 +36,7 @@ class Provider:
         self.wire = wire
         self.outbox = Outbox()
         self.switch = Switch()
+        self.luck = []
         ours, self._theirs = memory_stream_pair()
         self.peer = Peer(ours)
 
@@ -46,7 +47,13 @@ class Provider:
 
     async def serve(self):
         """Be the provider."""
-        await serve_connection(self._theirs, self.wire, self.outbox, self.switch, now=lambda: NOW)
+        await serve_connection(
+            self._theirs, self.wire, self.outbox, self.switch, draw=self._draw, now=lambda: NOW
+        )
+
+    def _draw(self):
+        """The next fault by chance."""
+        return FAULTS[self.luck.pop(0)] if self.luck else None
 
 
 @asynccontextmanager
@@ -103,6 +110,7 @@ async def test_a_probe_meets_the_fault_of_its_own_recipient():
         ("reject", 400, 0),
         ("sender", 403, 0),
         ("throttle", 429, 0),
+        ("throttle-mute", 429, 0),
         ("unauthorised", 401, 0),
         ("credits", 402, 0),
         ("busy", 503, 0),
@@ -118,6 +126,17 @@ async def test_faults_that_answer(name, status, taken):
         reply = await provider.peer.ask(to(name))
         assert (reply.status, reply.complete, provider.taken) == (status, True, taken)
         assert (await provider.peer.ask(HELLO)).status == 200
+
+
+async def test_a_fault_by_chance_goes_before_the_recipients():
+    """It meets the next message, whoever it is for, probes included; and then no other."""
+    async with connected() as provider:
+        provider.luck = ["busy", "accept-then-error"]
+        probe = mailgun_request(o__testmode="yes")
+        assert (await provider.peer.ask(on_the_wire(probe))).status == 503
+        assert (await provider.peer.ask(to("reject"))).status == 500
+        assert provider.taken == 1
+        assert (await provider.peer.ask(to("reject"))).status == 400
 
 
 async def test_an_edge_page_and_a_redirect():

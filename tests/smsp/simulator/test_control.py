@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from random import Random
 
 import orjson
 import pytest
 import trio
 from trio.testing import memory_stream_pair
 
-from smsp.simulator import Outbox, Position, Request, Submission, fault_table
+from smsp.simulator import FaultMix, Outbox, Position, Request, Submission, fault_table
 from smsp.simulator.control import Control
 from tests.kit.peer import Peer
 
@@ -21,6 +22,7 @@ class Provider:
     name: str
     url: str = "http://127.0.0.1:1"
     switch: Position = Position.UP
+    mix: FaultMix = field(default_factory=lambda: FaultMix(Random(0)))
 
     async def set_switch(self, position):
         """Be turned."""
@@ -80,8 +82,8 @@ async def test_forgetting_the_outbox(desk):
 
 
 async def test_the_providers(desk):
-    """Where each is, and how its switch stands."""
-    shown = {"name": "mailgun", "url": "http://127.0.0.1:1", "switch": "up"}
+    """Where each is, how its switch stands, and which faults it has."""
+    shown = {"name": "mailgun", "url": "http://127.0.0.1:1", "switch": "up", "faults": {}}
     assert await desk.get("/providers") == (200, {"providers": [shown]})
 
 
@@ -100,6 +102,36 @@ async def test_a_switch_has_four_positions(desk, body):
     assert answer.status == 400
     assert "up, down, hang, stall" in orjson.loads(answer.body)["message"]
     assert desk.mailgun.switch is Position.UP
+
+
+async def test_faults_by_chance(desk):
+    """What is put replaces what was there, and is shown."""
+    for shares in ({"error": 0.25, "slow-20ms": 0.5}, {"drop": 1}, {}):
+        body = orjson.dumps(shares)
+        answer = await desk.control.answer(Request("PUT", "/providers/mailgun/faults", {}, body))
+        assert (answer.status, orjson.loads(answer.body)["faults"]) == (200, shares)
+        assert desk.mailgun.mix.shares == shares
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (b'{"eror": 0.5}', "no fault 'eror'"),
+        (b'{"error": 1.5}', "'error' is not from 0 to 1"),
+        (b'{"error": 0.6, "drop": 0.6}', "more than 1"),
+        (b'{"error": "half"}', "share"),
+        (b'{"error": true}', "share"),
+        (b'["error"]', "share"),
+        (b"error", ""),
+    ],
+)
+async def test_faults_that_cannot_be(desk, body, why):
+    """They are refused with the reason, and nothing is changed."""
+    desk.mailgun.mix.set({"busy": 0.5})
+    answer = await desk.control.answer(Request("PUT", "/providers/mailgun/faults", {}, body))
+    assert answer.status == 400
+    assert why in orjson.loads(answer.body)["message"]
+    assert desk.mailgun.mix.shares == {"busy": 0.5}
 
 
 async def test_the_fault_table(desk):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsp.simulator import FAULTS, Delivery, Verdict, fault_for, fault_table
+from smsp.simulator import FAULTS, Delivery, Verdict, fault_for, fault_named, fault_table
 
 TAKEN = {"slow", "cut", "accept-then-error", "accept-then-hang", "accept-then-drop"}
 
@@ -47,6 +47,13 @@ def test_slow_recipients_choose_their_delay(address, delay_s):
     """``slow@`` is one second; ``slow-…ms@`` is any number of milliseconds."""
     fault = fault_for([address])
     assert (fault.accepts, fault.says, fault.delay_s) == (True, Verdict.ACCEPTED, delay_s)
+
+
+def test_a_fault_by_its_name():
+    """Those of the table and those with a delay; other names are none."""
+    assert fault_named("drop") is FAULTS["drop"]
+    assert fault_named("slow-40ms").delay_s == 0.04
+    assert fault_named("bob") is None
 
 
 def test_a_delay_has_a_bound():
