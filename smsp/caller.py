@@ -114,7 +114,10 @@ class Connection(TCPServer):
     async def _serve(self) -> None:
         secure = isinstance(self.stream, trio.SSLStream)
         socket = self._socket
-        client = parse_socket_addr(socket.family, socket.getpeername())
+        try:
+            client = parse_socket_addr(socket.family, socket.getpeername())
+        except OSError:
+            return  # The caller broke off before it was met.
         server = parse_socket_addr(socket.family, socket.getsockname())
         while (head := await self._next()) is not None:
             if isinstance(head, Fault):

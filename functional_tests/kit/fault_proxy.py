@@ -71,7 +71,8 @@ class Met:
     script: Script
     there: bytearray = field(default_factory=bytearray)
     back: bytearray = field(default_factory=bytearray)
-    begun: trio.Event = field(default_factory=trio.Event)
+    happened: trio.Event = field(default_factory=trio.Event)
+    """An act has been due."""
     over: trio.Event = field(default_factory=trio.Event)
     _released: trio.Event = field(default_factory=trio.Event)
 
@@ -130,7 +131,6 @@ class FaultProxy:
         self._door.close()
 
     async def _serve(self, near: trio.SocketStream, met: Met) -> None:
-        met.begun.set()
         try:
             async with near, await trio.open_tcp_stream(HOST, self._far_port) as far:
                 act = await _carry(near, far, met)
@@ -154,6 +154,8 @@ async def _carry(near: trio.SocketStream, far: trio.SocketStream, met: Met) -> A
         way: Way, source: trio.SocketStream, sink: trio.SocketStream, passed: bytearray
     ) -> None:
         act = await _pass_on(way, source, sink, passed)
+        if len(passed) == way.after:
+            met.happened.set()
         if act in (Act.RESET, Act.END, Act.STALL):
             ended_by.append(act)
             ways.cancel_scope.cancel()

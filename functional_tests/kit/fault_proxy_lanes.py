@@ -147,7 +147,11 @@ class Lanes:
 
 @contextmanager
 def running_lanes(
-    simulators: Simulators, program: Sequence[str], register: list[Process], folder: Path
+    simulators: Simulators,
+    program: Sequence[str],
+    register: list[Process],
+    folder: Path,
+    kinds: Mapping[str, int] = KINDS,
 ) -> Iterator[Lanes]:
     """An SMSP run by this program, which keeps its log and a certificate in this folder."""
     authority, tls = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -157,7 +161,7 @@ def running_lanes(
         tls_door = stack.enter_context(closing(TlsDoor(_port(simulators, "sendgrid"), tls)))
         proxies = {
             f"{kind}-{index:02d}": stack.enter_context(closing(proxy))
-            for kind, number in KINDS.items()
+            for kind, number in kinds.items()
             for index in range(number)
             if (proxy := FaultProxy(_far(kind, simulators, tls_door), tests_near=True))
         }
