@@ -12,16 +12,17 @@ from typing import ParamSpec, TypeVar
 from uuid import uuid4
 
 import trio
-from quart import Request, Response, g
-from quart.ctx import RequestContext
-from quart.globals import request_ctx
-from quart.typing import ResponseTypes
+from quart import Quart, Request, Response
+from quart.sessions import NullSession, SessionInterface
+from quart.wrappers import BaseRequestWebsocket
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.routing import MapAdapter
 
 from smsp.telemetry import described
+from smsp.web.asked import Asked
 from smsp.web.circuits import circuits
-from smsp.web.connection import LeanConnection, PulledRequest
+from smsp.web.connection import LeanConnection
 from smsp.web.cors import share
 from smsp.web.dashboard import dashboard
 from smsp.web.docs import docs
@@ -50,47 +51,68 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+class NoSessions(SessionInterface):
+    """Nobody is remembered from one request to the next."""
+
+    _none = NullSession()
+
+    async def open_session(self, _app: Quart, _request: BaseRequestWebsocket) -> NullSession:
+        """The same for all; nothing can be put into it."""
+        return self._none
+
+
 class App(QuartTrio):
-    """Quart on trio, with requests that run in their connection's own task."""
+    """Quart on trio, with requests that run in their connection's own task.
+
+    Quart finds the handler and keeps the context that it runs in. What happens around a handler is
+    ``handle_request``, whole: looking for hooks, sessions, blueprints' error handlers and listeners
+    to signals, of which there are none here, costs more than all that is done.
+    """
 
     asgi_http_class = LeanConnection
-    request_class = PulledRequest
+    session_interface = NoSessions()  # type: ignore[assignment] # Quart names the class of its own
 
-    arrive: Callable[[Request], Response | None]
-    depart: Callable[[Request, Response], None]
+    arrive: Callable[[Asked], Response | None]
+    fail: Callable[[Asked, Exception], Response]
+    depart: Callable[[Asked, Response], None]
+
+    async def handle_request(self, request: Request) -> Response:
+        """Answer a request. Raises nothing for what callers or handlers do."""
+        assert isinstance(request, Asked)
+        async with self.request_context(request) as context:
+            try:
+                response = self.arrive(request) or await self.dispatch_request(context)
+                assert isinstance(response, Response)
+            except Exception as error:  # noqa: BLE001 - the HTTP edge: a bug costs one request
+                response = self.fail(request, error)
+            try:
+                self.depart(request, response)
+            except Exception as error:  # noqa: BLE001 - the answer stands: a mail may be sent
+                self.fail(request, error)
+            return response
 
     def ensure_async(self, func: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
         """The function itself: everything here is async, and nothing runs in a thread."""
         return func
 
-    # These are all the hooks there are. Looking for others, for those of blueprints, for a session
-    # and for listeners to signals costs as much as all of ours do.
+    def create_url_adapter(self, request: BaseRequestWebsocket | None) -> MapAdapter | None:
+        """What matches a request: by its path and method alone, whatever host it names."""
+        if request is None:
+            return None
+        scheme, path = request.scheme, request.path
+        return MapAdapter(self.url_map, "", "", "", scheme, path, request.method)
 
-    async def preprocess_request(
-        self, request_context: RequestContext | None = None
-    ) -> Response | None:
-        """Before the handler; an answer is the answer."""
-        return self.arrive((request_context or request_ctx).request)
-
-    async def process_response(
-        self, response: ResponseTypes, request_context: RequestContext | None = None
-    ) -> Response:
-        """After it."""
-        assert isinstance(response, Response)
-        self.depart((request_context or request_ctx).request, response)
-        return response
-
-    async def do_teardown_request(
-        self, exc: BaseException | None, request_context: RequestContext | None = None
-    ) -> None:
+    async def do_teardown_request(self, *_arguments: object) -> None:
         """There is nothing to tear down."""
+
+    async def do_teardown_appcontext(self, *_arguments: object) -> None:
+        """Nor here."""
 
 
 def create_app(services: Services) -> App:
     """The whole HTTP face, over these services."""
     app = App("smsp", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = services.max_body_bytes
-    app.config["BODY_TIMEOUT"] = None  # the body itself keeps the time
     app.url_map.strict_slashes = False  # no redirects: a client may follow one without its body,
     app.url_map.merge_slashes = False  # and they are no JSON
     app.url_map.merge_slashes = False  # else two slashes are answered with a redirect, in HTML
@@ -98,18 +120,18 @@ def create_app(services: Services) -> App:
         app.register_blueprint(blueprint(services))
     app.register_blueprint(dashboard())
     app.arrive = _arrive(services)
+    app.fail = _fail(services)
     app.depart = _depart(services)
-    app.register_error_handler(HTTPException, _http_error)
-    app.register_error_handler(Exception, _bug(services))
     return app
 
 
-def _arrive(services: Services) -> Callable[[Request], Response | None]:
-    def arrive(asked: Request) -> Response | None:
-        g.arrived_at = trio.current_time()
-        g.request_key = _request_key(asked)
-        g.told = {}
-        if services.keyring.in_url(asked.path, asked.args.items(multi=True)):
+def _arrive(services: Services) -> Callable[[Asked], Response | None]:
+    def arrive(asked: Asked) -> Response | None:
+        asked.request_key = _request_key(asked)
+        # A path that is one of our own words holds nothing of a caller's.
+        ours = asked.url_rule is not None and not asked.view_args
+        path = "" if ours else asked.path
+        if services.keyring.in_url(path, asked.args.items(multi=True)):
             return error_reply(
                 HTTPStatus.BAD_REQUEST,
                 "key_in_url",
@@ -120,32 +142,32 @@ def _arrive(services: Services) -> Callable[[Request], Response | None]:
     return arrive
 
 
-def _depart(services: Services) -> Callable[[Request, Response], None]:
-    def depart(asked: Request, response: Response) -> None:
-        key = response.headers["RequestKey"] = g.request_key
+def _depart(services: Services) -> Callable[[Asked, Response], None]:
+    def depart(asked: Asked, response: Response) -> None:
+        response.headers.add("RequestKey", asked.request_key)
         share(asked, response, services.cors_origins)
         if services.readiness.draining:
             response.headers["Connection"] = "close"
         rule = None if asked.url_rule is None else asked.url_rule.rule
-        seconds = trio.current_time() - g.arrived_at
+        seconds = trio.current_time() - asked.arrived_at
         services.metrics.request(rule, asked.method, response.status_code, seconds)
         tell = services.log.debug if asked.path in _QUIET else services.log.info
         tell(
             "request.handled",
-            requestkey=key,
+            requestkey=asked.request_key,
             method=asked.method,
             route=rule,
             status=response.status_code,
             seconds=round(seconds, 3),
-            **g.told,
+            **asked.told,
         )
 
     return depart
 
 
-def _request_key(asked: Request) -> str:
-    for name in ("RequestKey", "X-Request-ID"):
-        text = asked.headers.get(name, "")
+def _request_key(asked: Asked) -> str:
+    for name in (b"requestkey", b"x-request-id"):
+        text = asked.field(name) or ""
         if 0 < len(text) <= REQUEST_KEY_CHARACTERS_MAX and _is_token(text):
             return text
     return str(uuid4())
@@ -155,7 +177,20 @@ def _is_token(text: str) -> bool:
     return text.isascii() and text.isprintable() and " " not in text
 
 
-async def _http_error(error: HTTPException) -> Response:
+def _fail(services: Services) -> Callable[[Asked, Exception], Response]:
+    # The HTTP edge: a bug costs one request, is reported, and shows nothing of itself.
+    def fail(asked: Asked, error: Exception) -> Response:
+        if isinstance(error, HTTPException):
+            return _http_error(error)
+        services.log.error("request.failed", requestkey=asked.request_key, **described(error))
+        return error_reply(
+            HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "SMSP failed to handle this request."
+        )
+
+    return fail
+
+
+def _http_error(error: HTTPException) -> Response:
     status = error.code or HTTPStatus.INTERNAL_SERVER_ERROR
     code, message = _CODES.get(
         HTTPStatus(status), ("bad_request", "The request could not be understood.")
@@ -164,14 +199,3 @@ async def _http_error(error: HTTPException) -> Response:
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         headers["Allow"] = ", ".join(sorted(error.valid_methods))
     return error_reply(status, code, message, headers=headers)
-
-
-def _bug(services: Services) -> Callable[[Exception], Awaitable[Response]]:
-    # The HTTP edge: a bug costs one request, is reported, and shows nothing of itself.
-    async def bug(error: Exception) -> Response:
-        services.log.error("request.failed", requestkey=g.request_key, **described(error))
-        return error_reply(
-            HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "SMSP failed to handle this request."
-        )
-
-    return bug

@@ -61,7 +61,7 @@ class Keyring:
             if name.lower() in KEY_NAMES_IN_URLS:
                 return True
             texts += name, value
-        return any(self.find(text) is not None for text in texts)
+        return any(self.find(text) is not None for text in texts if text)
 
 
 def _presented(api_key: str | None, authorization: str | None) -> str:

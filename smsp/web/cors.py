@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from quart import Request, Response
+from quart import Response
+
+from smsp.web.asked import Asked
 
 SHARED = ("/email", "/docs", "/swagger.json", "/openapi.json")
 ALLOWED_HEADERS = (
@@ -19,21 +21,21 @@ EXPOSED_HEADERS = "RequestKey, Retry-After, Idempotency-Replayed"
 PREFLIGHT_S = 600
 
 
-def share(request: Request, response: Response, origins: Sequence[str]) -> None:
+def share(request: Asked, response: Response, origins: Sequence[str]) -> None:
     """Add the headers that let a page of an allowed origin read this answer."""
     if not any(request.path == path or request.path.startswith(f"{path}/") for path in SHARED):
         return
-    origin = _allowed(request.headers.get("Origin"), origins)
+    origin = _allowed(request.field(b"origin"), origins)
     if origins != ("*",):
         response.headers.add("Vary", "Origin")
     if origin is None:
         return
-    response.headers["Access-Control-Allow-Origin"] = origin
-    response.headers["Access-Control-Expose-Headers"] = EXPOSED_HEADERS
+    response.headers.add("Access-Control-Allow-Origin", origin)
+    response.headers.add("Access-Control-Expose-Headers", EXPOSED_HEADERS)
     if request.method == "OPTIONS":
-        response.headers["Access-Control-Allow-Methods"] = "GET, POST, OPTIONS"
-        response.headers["Access-Control-Allow-Headers"] = ALLOWED_HEADERS
-        response.headers["Access-Control-Max-Age"] = str(PREFLIGHT_S)
+        response.headers.add("Access-Control-Allow-Methods", "GET, POST, OPTIONS")
+        response.headers.add("Access-Control-Allow-Headers", ALLOWED_HEADERS)
+        response.headers.add("Access-Control-Max-Age", str(PREFLIGHT_S))
 
 
 def _allowed(origin: str | None, origins: Sequence[str]) -> str | None:

@@ -14,8 +14,7 @@ from typing import TypeVar
 from uuid import UUID
 
 import trio
-from quart import Blueprint, Request, Response, g
-from quart.globals import request_ctx
+from quart import Blueprint, Response
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from smsp.dispatcher import Dispatched
@@ -23,6 +22,7 @@ from smsp.keys import Key, Scope
 from smsp.ledger import Begun, Claim, Full, InProgress, Ledger, Mismatch, Record, Replay
 from smsp.mail import Mail, Send, fingerprint
 from smsp.message import Fault, InvalidMessage, parse
+from smsp.web.asked import Asked, asked
 from smsp.web.gate import needs
 from smsp.web.replies import (
     busy_reply,
@@ -56,29 +56,30 @@ def emails(services: Services) -> Blueprint:
     @blueprint.post("/email")
     @needs(services, Scope.SEND)
     async def send_email() -> Response:
-        arrived_at, asked = trio.current_time(), request_ctx.request
-        refusal = _refusal_of_head(services, asked)
+        request = asked()
+        refusal = _refusal_of_head(services, request)
         if refusal is not None:
             return refusal
-        patience_s = _patience_s(asked)
+        patience_s = _patience_s(request)
         if patience_s is None:
             return _bad_deadline()
-        length = asked.content_length
+        length = request.content_length
         size = services.max_body_bytes if length is None else length
         with services.body_budget.reserved(size) as granted:
             if not granted:
                 return busy_reply("busy", "Too many messages are being read. Try again soon.")
-            body: bytes = await asked.body
+            body: bytes = await request.body
             read = partial(parse, body, control_headers=services.control_headers)
             mail = await _aside(services, len(body), read)
             if not isinstance(mail, Mail):
                 return invalid_reply(mail)
-            return await _answer(services, asked, mail, len(body), arrived_at + patience_s)
+            deadline = request.arrived_at + patience_s
+            return await _answer(services, request, mail, len(body), deadline)
 
     @blueprint.get("/email/<id>")
     @needs(services, Scope.SEND)
     async def show_email(id: str) -> Response:  # noqa: A002 - the contract's word
-        record = _find(services.ledger, id)
+        record = _find(services.ledger, asked().key, id)
         if record is None:
             return error_reply(HTTPStatus.NOT_FOUND, "not_found", "There is no such message.")
         return record_reply(record)
@@ -94,17 +95,17 @@ async def _aside(services: Services, size: int, work: Callable[[], T]) -> T:
 
 
 async def _answer(
-    services: Services, asked: Request, mail: Mail, size: int, deadline: float
+    services: Services, request: Asked, mail: Mail, size: int, deadline: float
 ) -> Response:
     if mail.provider is not None and mail.provider not in services.mailroom.names:
         return invalid_reply(InvalidMessage((Fault("provider", "there is no such provider"),)))
-    refusal = _refusal_of_key(services, mail)
+    refusal = _refusal_of_key(services, request.key, mail)
     if refusal is not None:
         return refusal
-    if "dryrun" in asked.args and asked.args["dryrun"] == "true":
+    if request.args.get("dryrun") == "true":
         return route_reply(services.mailroom.route(mail))
-    key = asked.headers.get("Idempotency-Key")
-    send = Send(services.new_id(), mail, g.request_key, g.key.name, key)
+    key = request.field(b"idempotency-key")
+    send = Send(services.new_id(), mail, request.request_key, request.key.name, key)
     same = b"" if key is None else await _aside(services, size, partial(fingerprint, mail))
     claim = Claim(send.id, send.owner, same, key)
     # From the ledger's begin to its end nothing can be cancelled: a send that has begun is not
@@ -115,7 +116,7 @@ async def _answer(
             return _taken(beginning)
         done = await _dispatch(services, send, deadline)
     services.metrics.message(done.outcome)
-    g.told = {"id": str(done.id), "outcome": done.outcome}
+    request.told = {"id": str(done.id), "outcome": done.outcome}
     return dispatched_reply(done)
 
 
@@ -153,9 +154,8 @@ def _taken(beginning: Replay | Mismatch | InProgress | Full) -> Response:
             return busy_reply("busy", "Too many messages with a key are under way. Try again soon.")
 
 
-def _refusal_of_key(services: Services, mail: Mail) -> Response | None:
+def _refusal_of_key(services: Services, key: Key, mail: Mail) -> Response | None:
     """What this key may not do with this message, or not so often."""
-    key: Key = g.key
     if not key.may_send_from(mail.sender.ascii_domain):
         return error_reply(
             HTTPStatus.FORBIDDEN,
@@ -169,21 +169,21 @@ def _refusal_of_key(services: Services, mail: Mail) -> Response | None:
     return None
 
 
-def _find(ledger: Ledger, message: str) -> Record | None:
+def _find(ledger: Ledger, key: Key, message: str) -> Record | None:
     try:
-        return ledger.find(UUID(message), g.key.name, trio.current_time())
+        return ledger.find(UUID(message), key.name, trio.current_time())
     except ValueError:
         return None
 
 
-def _refusal_of_head(services: Services, asked: Request) -> Response | None:
-    key = asked.headers.get("Idempotency-Key")
-    if services.readiness.draining and not services.ledger.holds(g.key.name, key):
+def _refusal_of_head(services: Services, request: Asked) -> Response | None:
+    key = request.field(b"idempotency-key")
+    if services.readiness.draining and not services.ledger.holds(request.key.name, key):
         # Who asks again what became of a message is told the truth to the end.
         return busy_reply("draining", "This node is stopping. The message was not sent.")
-    if asked.content_length is not None and asked.content_length > services.max_body_bytes:
+    if (request.content_length or 0) > services.max_body_bytes:
         raise RequestEntityTooLarge
-    if asked.mimetype != "application/json":
+    if request.media_type != "application/json":
         return error_reply(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
             "unsupported_media_type",
@@ -196,7 +196,7 @@ def _refusal_of_head(services: Services, asked: Request) -> Response | None:
             f"Idempotency-Key must be 1 to {KEY_CHARACTERS_MAX} printable ASCII characters.",
             field="Idempotency-Key",
         )
-    if "dryrun" in asked.args and asked.args["dryrun"] not in ("true", "false"):
+    if request.args.get("dryrun", "false") not in ("true", "false"):
         # What may be meant as a dry run must not be sent.
         return error_reply(
             HTTPStatus.BAD_REQUEST, "bad_request", "dryrun is true or false.", field="dryrun"
@@ -208,8 +208,8 @@ def _printable(text: str) -> bool:
     return text.isascii() and text.isprintable()
 
 
-def _patience_s(asked: Request) -> float | None:
-    text = asked.headers.get("SMSP-Deadline")
+def _patience_s(request: Asked) -> float | None:
+    text = request.field(b"smsp-deadline")
     if text is None:
         return DEADLINE_S_MAX
     try:

@@ -10,10 +10,11 @@ from collections.abc import Callable
 from functools import partial
 from types import MappingProxyType, TracebackType
 
-from quart import Blueprint, Response, g
+from quart import Blueprint, Response
 from quart.wrappers.response import ResponseBody
 
 from smsp.keys import Scope
+from smsp.web.asked import asked
 from smsp.web.feed import Feed, View, Watch
 from smsp.web.gate import needs
 from smsp.web.replies import busy_reply, latency_of, snapshot_json
@@ -43,7 +44,7 @@ def events(services: Services) -> Blueprint:
             return busy_reply("busy", "Too many are watching already.")
         response = Response(content_type=EVENT_STREAM, headers=dict(_HEADERS))
         # The key may be taken away while its holder watches.
-        response.response = _Watching(feed, partial(services.keyring.has, g.key))
+        response.response = _Watching(feed, partial(services.keyring.has, asked().key))
         return response
 
     return blueprint

@@ -10,6 +10,7 @@ from quart import Blueprint, Response, request
 
 from actors import Snapshot
 from smsp.keys import Scope
+from smsp.web.asked import asked
 from smsp.web.gate import presented_key
 from smsp.web.replies import json_reply
 from smsp.web.services import Services
@@ -27,7 +28,7 @@ def health(services: Services) -> Blueprint:
         body: dict[str, object] = {
             "status": status_of(snapshots, draining=services.readiness.draining)
         }
-        key = presented_key(services)
+        key = presented_key(services, asked())
         if key is not None and Scope.OBSERVE in key.scopes:
             body["version"] = services.version
             body["node"] = services.node

@@ -1,0 +1,79 @@
+"""A request's body, read from the connection when somebody asks for it.
+
+Reading on demand is what lets a key be checked before a byte of the body is read. Owns how long a
+body may take, and how large it may be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from math import inf
+from typing import TYPE_CHECKING
+
+import trio
+from quart_trio.wrappers.request import TrioBody
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge, RequestTimeout
+
+if TYPE_CHECKING:
+    from hypercorn.typing import ASGIReceiveCallable
+
+BODY_S_MAX = 60.0
+"""Seconds in which a whole body must have come."""
+BODY_GRACE_S, BODY_BYTES_PER_S_MIN = 10.0, 4096
+
+
+class PulledBody(TrioBody):
+    """A request body that is pulled from the connection.
+
+    It is Quart's body by type only and keeps its own state: what is inside of Quart's differs
+    between the versions of Quart that the supported Pythons get.
+    """
+
+    receive: ASGIReceiveCallable
+    """How the connection is read on."""
+
+    def __init__(self, expected_content_length: int | None, max_content_length: int | None) -> None:
+        self.left = False
+        """Whether the caller has hung up."""
+        self.complete = False
+        """Whether the whole body has been read."""
+        self._bytes_max = inf if max_content_length is None else max_content_length
+        self._expected_bytes = expected_content_length or 0
+        self._pieces = bytearray()
+
+    def __await__(self) -> Generator[object, None, bytes]:
+        return self._pulled().__await__()
+
+    def clear(self) -> None:
+        """Forget what has been read."""
+        self._pieces.clear()
+
+    async def pull(self) -> None:
+        """Read the next piece."""
+        message = await self.receive()
+        if message["type"] != "http.request":
+            self.left = True
+            return
+        self._pieces += message.get("body", b"")
+        self.complete = not message.get("more_body", False)
+
+    async def _pulled(self) -> bytes:
+        began_at = trio.current_time()
+        while True:
+            if max(len(self._pieces), self._expected_bytes) > self._bytes_max:
+                self.clear()
+                raise RequestEntityTooLarge
+            if self.complete:
+                return bytes(self._pieces)
+            if self.left:
+                raise ClientDisconnected
+            with trio.move_on_at(patience_until(began_at, len(self._pieces))) as patience:
+                await self.pull()
+            if patience.cancelled_caught:
+                raise RequestTimeout
+
+
+def patience_until(began_at: float, received_bytes: int) -> float:
+    """Until when a caller may go on with its body: it must come at some speed on average. Who lets
+    it trickle would hold its place, and the room for a whole message, for next to nothing."""
+    return began_at + min(BODY_S_MAX, BODY_GRACE_S + received_bytes / BODY_BYTES_PER_S_MIN)
