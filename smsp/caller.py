@@ -14,15 +14,14 @@ from http import HTTPStatus
 
 import trio
 from hypercorn.config import Config
-from hypercorn.protocol.http_stream import HTTPStream
 from hypercorn.trio.tcp_server import MAX_RECV, TCPServer
 from hypercorn.trio.worker_context import WorkerContext
-from hypercorn.typing import AppWrapper, ConnectionState
-from hypercorn.utils import parse_socket_addr
+from hypercorn.typing import ASGIFramework, ConnectionState
+from hypercorn.utils import parse_socket_addr, wrap_app
 
 from smsp.http1 import Answer, Fault, Head, Requests
 from smsp.places import Places
-from smsp.turn import STREAM_ID, Turn
+from smsp.turn import Ends, Turn, date_field
 
 LINGER_S = 1.0
 """Seconds for which a caller whose words are no request may go on, so that no reset takes the
@@ -60,13 +59,14 @@ class Connection(TCPServer):
     def __init__(
         self,
         house: House,
-        app: AppWrapper,
+        app: ASGIFramework,
         config: Config,
         context: WorkerContext,
-        state: ConnectionState,
         stream: Stream,
     ) -> None:
-        super().__init__(app, config, context, state, stream)  # type: ignore[arg-type] # see above
+        wrapped, state = wrap_app(app, 0, "asgi"), ConnectionState({})
+        super().__init__(wrapped, config, context, state, stream)  # type: ignore[arg-type] # above
+        self._application = app
         self._house = house
         self._requests = Requests(house.limits.headers_max)
         self._served = 0
@@ -112,35 +112,30 @@ class Connection(TCPServer):
     # -- one request after another
 
     async def _serve(self) -> None:
-        secure = isinstance(self.stream, trio.SSLStream)
-        socket = self._socket
-        try:
-            client = parse_socket_addr(socket.family, socket.getpeername())
-        except OSError:
-            return  # The caller broke off before it was met.
-        server = parse_socket_addr(socket.family, socket.getsockname())
+        ends = self._ends()
+        if ends is None:
+            return
         while (head := await self._next()) is not None:
             if isinstance(head, Fault):
                 await self._refuse(head.status)
                 return
             self._house.places.busy(self)
-            turn = Turn(self, self._requests, head, self.config, last=self._is_last())
-            stream = HTTPStream(
-                self.app,
-                self.config,
-                self.context,
-                turn,  # type: ignore[arg-type] # of a task group it only asks spawn_app
-                secure,
-                client,
-                server,
-                turn.say,
-                STREAM_ID,
-            )
-            await turn.run(stream, ConnectionState(self.state))
+            turn = Turn(self, self._requests, head, last=self._is_last())
+            await turn.run(self._application, ends)
             if turn.closes:
                 return
             self.idle_since = trio.current_time()
             self._house.places.idle(self)
+
+    def _ends(self) -> Ends | None:
+        """None if the caller broke off before it was met."""
+        ours = self._socket
+        try:
+            client = parse_socket_addr(ours.family, ours.getpeername())
+        except OSError:
+            return None
+        scheme = "https" if isinstance(self.stream, trio.SSLStream) else "http"
+        return Ends(scheme, client, parse_socket_addr(ours.family, ours.getsockname()))
 
     async def _next(self) -> Head | Fault | None:
         """The next request, or what is said instead; None if it does not come.
@@ -190,7 +185,7 @@ class Connection(TCPServer):
         return True
 
     async def _refuse(self, status: HTTPStatus) -> None:
-        fields = [(b"content-length", b"0"), *self.config.response_headers("h11")]
+        fields = [(b"content-length", b"0"), date_field()]
         await self.write(Answer(None).head(status, fields))
         await self._end_writing()
         with trio.move_on_after(LINGER_S):

@@ -85,6 +85,7 @@ class Requests:
         self._method_unread = True
         self._resumes = False
         self._delimited_by: tuple[bytes, bytes] | None = None
+        self._waits = False
         self._target = b""
         self._headers: Headers = []
 
@@ -98,6 +99,19 @@ class Requests:
         if ends:
             self._events.popleft()
         return ends
+
+    def take_body(self) -> bytes | None:
+        """The rest of the body, if its end has come; then all of it is taken."""
+        pieces: list[bytes] = []
+        for event in self._events:
+            if isinstance(event, End):
+                for _ in range(len(pieces) + 1):
+                    self._events.popleft()
+                return b"".join(pieces)
+            if not isinstance(event, bytes):
+                break
+            pieces.append(event)
+        return None
 
     @property
     def waiting(self) -> bool:
@@ -146,10 +160,9 @@ class Requests:
 
     def _judge(self, version: str) -> HTTPStatus | None:
         """What is wrong with a head that the parser takes."""
+        hosts, codings = self._look_through()
         if len(self._headers) > self._headers_max:
             return HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
-        hosts = sum(name == b"host" for name, _ in self._headers)
-        codings = [value.lower() for name, value in self._headers if name == b"transfer-encoding"]
         if version not in ("1.0", "1.1"):
             return HTTPStatus.BAD_REQUEST
         if hosts > 1 or (hosts == 0 and version == "1.1"):
@@ -159,6 +172,22 @@ class Requests:
         if codings not in ([], [b"chunked"]) or self._parser.get_method() == b"CONNECT":
             return HTTPStatus.NOT_IMPLEMENTED
         return None
+
+    def _look_through(self) -> tuple[int, list[bytes]]:
+        """Once through the head: how many hosts, and which codings. Notes what else it says."""
+        self._waits, self._delimited_by = False, None
+        hosts, codings = 0, list[bytes]()
+        for field in self._headers:
+            name, value = field
+            if name == b"host":
+                hosts += 1
+            elif name == b"expect":
+                self._waits = self._waits or value.lower() == b"100-continue"
+            elif name in _DELIMITING:
+                self._delimited_by = self._delimited_by or field
+                if name == b"transfer-encoding":
+                    codings.append(value.lower())
+        return hosts, codings
 
     # -- the parser's
 
@@ -194,14 +223,9 @@ class Requests:
                 version,
                 self._headers,
                 keeps=version == "1.1" and self._parser.should_keep_alive(),
-                waits=any(
-                    name == b"expect" and value.lower() == b"100-continue"
-                    for name, value in self._headers
-                ),
+                waits=self._waits,
             )
         )
-        delimiting = (field for field in self._headers if field[0] in _DELIMITING)
-        self._delimited_by = next(delimiting, None)
         self._headers = []
 
     def on_body(self, piece: bytes) -> None:

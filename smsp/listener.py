@@ -16,8 +16,8 @@ from collections.abc import Awaitable, Callable
 import trio
 from hypercorn.config import Config
 from hypercorn.trio.worker_context import WorkerContext
-from hypercorn.typing import ASGIFramework, ConnectionState
-from hypercorn.utils import repr_socket_addr, wrap_app
+from hypercorn.typing import ASGIFramework
+from hypercorn.utils import repr_socket_addr
 
 from smsp.caller import Connection, House, Limits, Stream
 from smsp.places import Places
@@ -69,11 +69,10 @@ async def listen(
     (sock,) = config.create_sockets().insecure_sockets
     context = WorkerContext(None)
     house = House(limits, Places(limits.connections_max))
-    wrapped, state = wrap_app(app, 0, "asgi"), ConnectionState({})
 
     async def serve(taken: socket.socket) -> None:
         stream = _stream(taken, tls)
-        await Connection(house, wrapped, config, context, state, stream).run()
+        await Connection(house, app, config, context, stream).run()
 
     with sock:
         _bound_writes(sock)

@@ -1,35 +1,38 @@
 """One request's turn on a connection: the application is called, the body read when it is asked
 for, and head, body and end of the answer written together.
 
-hypercorn's ``HTTPStream`` makes the ASGI call and checks what the application says; this is what
-it speaks to instead of its own HTTP/1.1.
+hypercorn's ``HTTPStream`` does this for any protocol and any application, with an event for each
+step and a task for the call; this is what is left of it for HTTP/1.1 and ours. The interface is
+ASGI 3.0, with one extension: ``smsp.body`` gives the body if all of it has come, and else None.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Protocol
+from functools import lru_cache
+from time import time
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+from urllib.parse import unquote
+from wsgiref.handlers import format_date_time
 
 import trio
-from hypercorn.config import Config
-from hypercorn.protocol import events
-from hypercorn.protocol.http_stream import HTTPStream
 from hypercorn.typing import (
-    AppWrapper,
+    ASGIFramework,
     ASGIReceiveEvent,
     ASGISendEvent,
-    ConnectionState,
     HTTPDisconnectEvent,
     HTTPRequestEvent,
-    Scope,
+    HTTPScope,
 )
 
 from smsp.http1 import CONTINUE, Answer, End, Fault, Head, Requests
 
-STREAM_ID = 1
-"""HTTP/1.1 has one stream."""
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+BODY_EXTENSION = "smsp.body"
 
 _DISCONNECT = HTTPDisconnectEvent(type="http.disconnect")
+_INTERNAL = 500
 
 
 class Wire(Protocol):
@@ -42,64 +45,70 @@ class Wire(Protocol):
     async def write(self, data: bytes) -> None: ...
 
 
+class Ends(NamedTuple):
+    """What a connection runs between: ``http`` or ``https``, the caller's address and ours."""
+
+    scheme: str
+    client: tuple[str, int] | None
+    server: tuple[str, int] | None
+
+
 class Turn:
     """One request and its answer. ``last``: the connection ends with it."""
 
-    def __init__(
-        self, wire: Wire, requests: Requests, head: Head, config: Config, *, last: bool
-    ) -> None:
+    def __init__(self, wire: Wire, requests: Requests, head: Head, *, last: bool) -> None:
         self._wire = wire
         self._requests = requests
         self._head = head
-        self._config = config
         self._answer = Answer(head)
         self._answer.closes = self._answer.closes or last
         self._held = b""
+        self._begun = False
+        self._ended = False
         self._asked = not head.waits
         self._whole = False
-        self._call: Callable[[], Awaitable[None]] | None = None
 
     @property
     def closes(self) -> bool:
         """Whether the connection ends with this answer."""
         return self._answer.closes
 
-    async def run(self, stream: HTTPStream, state: ConnectionState) -> None:
-        """Let the application answer."""
-        head = self._head
-        request = events.Request(
-            stream_id=STREAM_ID,
-            headers=head.headers,
-            http_version=head.version,
-            method=head.method,
-            raw_path=head.target,
-            state=state,
-        )
-        await stream.handle(request)
-        call, self._call = self._call, None  # else a cycle, for the garbage collector to find
-        if call is not None:
-            await call()
-        await stream.app_send(None)
+    async def run(self, app: ASGIFramework, ends: Ends) -> None:
+        """Let the application answer. What it raises comes out of here."""
+        await app(self._scope(ends), self._receive, self._send)
+        if not self._begun:
+            self._begin(_INTERNAL, [(b"content-length", b"0")])
+            await self._write(b"")
         self._whole = self._whole or self._requests.take_end()
-        if not self._whole:
+        if not (self._whole and self._ended):
             self._answer.closes = True
 
-    async def spawn_app(
-        self,
-        app: AppWrapper,
-        _config: Config,
-        scope: Scope,
-        send: Callable[[ASGISendEvent | None], Awaitable[None]],
-    ) -> Callable[[ASGIReceiveEvent], Awaitable[None]]:
-        """What hypercorn asks of a task group. The call is made in this task, and soon."""
-
-        async def call() -> None:
-            await app(scope, self._receive, send, trio.to_thread.run_sync, trio.from_thread.run)
-
-        self._call = call
-        return _ignore
+    def _scope(self, ends: Ends) -> HTTPScope:
+        head = self._head
+        path, _, query = head.target.partition(b"?")
+        return {
+            "type": "http",
+            "asgi": {"spec_version": "2.1", "version": "3.0"},
+            "http_version": head.version,
+            "method": head.method,
+            "scheme": ends.scheme,
+            "path": unquote(path.decode("ascii")),
+            "raw_path": path,
+            "query_string": query,
+            "root_path": "",
+            "headers": head.headers,
+            "client": ends.client,
+            "server": ends.server,
+            "state": {},  # type: ignore[typeddict-item] # a lifespan's, of which there is none
+            "extensions": {BODY_EXTENSION: self._take_body},  # type: ignore[dict-item] # ours
+        }
 
     # -- what the application hears
+
+    def _take_body(self) -> bytes | None:
+        body = None if self._whole else self._requests.take_body()
+        self._whole = self._whole or body is not None
+        return body
 
     async def _receive(self) -> ASGIReceiveEvent:
         if self._whole:
@@ -131,19 +140,23 @@ class Turn:
 
     # -- what it says
 
-    async def say(self, event: events.Event) -> None:
+    async def _send(self, message: ASGISendEvent) -> None:
         """Write what the application says; its head goes with what follows."""
-        match event:
-            case events.Response():
-                self._asked = True  # Too late to ask for the body.
-                fields = [*event.headers, *self._config.response_headers("h11")]
-                self._held = self._answer.head(event.status_code, fields)
-            case events.Body():
-                await self._write(self._answer.piece(event.data))
-            case events.EndBody():
-                await self._write(self._answer.end())
-            case _:
-                pass
+        if message["type"] == "http.response.start" and not self._begun:
+            self._asked = True  # Too late to ask for the body.
+            self._begin(message["status"], message.get("headers", ()))
+        elif message["type"] == "http.response.body" and self._begun and not self._ended:
+            piece = self._answer.piece(message.get("body", b""))
+            if not message.get("more_body", False):
+                self._ended = True
+                piece += self._answer.end()
+            await self._write(piece)
+        else:
+            raise RuntimeError(f"an application that says {message['type']} out of turn")
+
+    def _begin(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        self._begun = True
+        self._held = self._answer.head(status, [*headers, date_field()])
 
     async def _write(self, data: bytes) -> None:
         data, self._held = self._held + data, b""
@@ -151,5 +164,12 @@ class Turn:
             await self._wire.write(data)
 
 
-async def _ignore(_event: ASGIReceiveEvent) -> None:
-    """What hypercorn would tell the application, which asks here instead."""
+def date_field() -> tuple[bytes, bytes]:
+    """The header that every answer has (RFC 9110, section 6.6.1)."""
+    return b"date", _date(int(time()))
+
+
+@lru_cache(maxsize=1)
+def _date(second: int) -> bytes:
+    """The time of day as HTTP writes it (RFC 9110, section 5.6.7)."""
+    return format_date_time(second).encode("ascii")

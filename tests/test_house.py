@@ -41,6 +41,7 @@ CLOCKS = {
     "smsp/providers/exchange.py",  # when an answer came, for providers that name the time of day
     "smsp/providers/http.py",  # for providers that want the time of day signed
     "smsp/providers/smtp.py",  # writes the Date of a message
+    "smsp/turn.py",  # writes the Date of an answer
     "smsp/web/services.py",  # shows moments of the run's clock as the time of day
 }
 """Who may read the wall clock, which never decides anything."""

@@ -6,7 +6,7 @@ inside for each that is not there; a send costs a dozen look-ups, most of them f
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from smsp.keys import Key
 
+BODY_EXTENSION = "smsp.body"
+"""The ASGI extension under which our server gives a body that has come."""
 NOWHERE = "*"
 """The path of a request that names none (``GET ?``): nothing is there."""
 
@@ -64,6 +66,9 @@ class Asked(TrioRequest):
         client = scope.get("client")
         self.remote_addr = client[0] if client else "<local>"
         self.body.receive = receive
+        extensions: Mapping[str, object] = scope.get("extensions") or {}
+        take_whole = extensions.get(BODY_EXTENSION)
+        self.body.take_whole = take_whole if callable(take_whole) else _nothing_yet
         self.arrived_at = arrived_at
         self.request_key = ""
         self.told: dict[str, object] = {}
@@ -121,6 +126,10 @@ def _first_of_each(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]
 def _path(path: str) -> str:
     """Also of a target in absolute form (RFC 9112, section 3.2.2)."""
     return path if path[:1] == "/" else urlsplit(path).path or NOWHERE
+
+
+def _nothing_yet() -> None:
+    """A server that cannot say whether a body has come."""
 
 
 async def _no_push(_path: str, _headers: Headers) -> None:

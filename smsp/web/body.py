@@ -6,7 +6,7 @@ body may take, and how large it may be.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -31,6 +31,8 @@ class PulledBody(TrioBody):
 
     receive: ASGIReceiveCallable
     """How the connection is read on."""
+    take_whole: Callable[[], bytes | None]
+    """Gives the body if all of it has come: then nobody has to be waited for."""
 
     def __init__(self, expected_content_length: int | None, max_content_length: int | None) -> None:
         self.left = False
@@ -59,6 +61,10 @@ class PulledBody(TrioBody):
 
     async def _pulled(self) -> bytes:
         began_at = trio.current_time()
+        whole = None if self._pieces or self.complete else self.take_whole()
+        if whole is not None:
+            self._pieces += whole
+            self.complete = True
         while True:
             if max(len(self._pieces), self._expected_bytes) > self._bytes_max:
                 self.clear()

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import pytest
 import trio
-from hypercorn.config import Config
-from hypercorn.protocol.http_stream import HTTPStream
-from hypercorn.trio.worker_context import WorkerContext
-from hypercorn.typing import ConnectionState
-from hypercorn.utils import wrap_app
 
 from smsp.http1 import CONTINUE, Requests
-from smsp.turn import STREAM_ID, Turn
+from smsp.turn import Ends, Turn
 
 BODY = b"Content-Length: 10\r\n\r\n"
 POST = b"POST /email HTTP/1.1\r\nHost: x\r\n" + BODY
@@ -42,38 +37,12 @@ class FakeWire:
         self.written.append(data)
 
 
-def config():
-    """No date, so that answers are the same at any time."""
-    quiet = Config()
-    quiet.include_date_header = quiet.include_server_header = False
-    quiet.logger_class = lambda _config: Quiet()
-    return quiet
-
-
-class Quiet:
-    """hypercorn's access log."""
-
-    async def access(self, *_arguments):
-        pass
-
-
 async def turn(app, wire, *, last=False):
     """Let the application have its turn with the first request on this wire."""
     while (head := wire.requests.next()) is None:
         await wire.read()
-    one = Turn(wire, wire.requests, head, config(), last=last)
-    stream = HTTPStream(
-        wrap_app(app, 0, "asgi"),
-        config(),
-        WorkerContext(None),
-        one,
-        False,
-        None,
-        None,
-        one.say,
-        STREAM_ID,
-    )
-    await one.run(stream, ConnectionState({}))
+    one = Turn(wire, wire.requests, head, last=last)
+    await one.run(app, Ends("http", None, None))
     return one
 
 
@@ -98,11 +67,13 @@ async def test_one_write():
 
     wire = FakeWire(GET)
     await turn(sized, wire)
-    assert wire.written == [b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello"]
+    (written,) = wire.written
+    assert written.startswith(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\ndate: ")
+    assert written.endswith(b" GMT\r\n\r\nhello")
     wire = FakeWire(GET)
     await turn(app, wire)
-    assert b"".join(wire.written).endswith(b"\r\n\r\n5\r\nhello\r\n0\r\n\r\n")
-    assert len(wire.written) == 2
+    (written,) = wire.written
+    assert written.endswith(b"\r\n\r\n5\r\nhello\r\n0\r\n\r\n")
 
 
 async def test_an_answer_that_goes_on():
@@ -250,3 +221,53 @@ async def test_an_application_that_says_nothing():
     wire = FakeWire(GET)
     assert (await turn(app, wire)).closes
     assert wire.written[0].startswith(b"HTTP/1.1 500 ")
+
+
+async def test_a_body_that_has_come():
+    """The application may have it at once; not before its end, and only once."""
+    wire = FakeWire(POST + b"hel", b"loworld" + GET)
+    given = []
+
+    async def app(scope, receive, send):
+        take = scope["extensions"]["smsp.body"]
+        given.append(take())
+        await wire.read()
+        given.extend([take(), take()])
+        await answer(send)
+
+    one = await turn(app, wire)
+    assert given == [None, b"helloworld", None]
+    assert not one.closes
+
+
+async def test_an_answer_that_stops_half_way():
+    """Nobody could tell where the next one begins, so the connection ends."""
+
+    async def app(_scope, _receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"hel", "more_body": True})
+
+    one = await turn(app, FakeWire(GET))
+    assert one.closes
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        ["http.response.body"],
+        ["http.response.start", "http.response.start"],
+        ["http.response.start", "http.response.body", "http.response.body"],
+        ["http.response.trailers"],
+    ],
+)
+async def test_an_application_that_talks_out_of_turn(says):
+    """It is a bug, and raises."""
+
+    async def app(_scope, _receive, send):
+        for kind in says:
+            await send(
+                {"type": kind, "status": 200, "headers": [], "body": b"", "more_body": False}
+            )
+
+    with pytest.raises(RuntimeError, match="out of turn"):
+        await turn(app, FakeWire(GET))
