@@ -249,6 +249,7 @@ class Answer:
     def __init__(self, request: Head | None) -> None:
         self._version = "1.1" if request is None else request.version
         self._to_head = request is not None and request.method == "HEAD"
+        self._bodiless = False
         self._chunked = False
         self._left_bytes: int | None = None
         self.closes = request is None or not request.keeps
@@ -258,14 +259,14 @@ class Answer:
         """Status line and headers. Says how the body is delimited, unless the headers do."""
         fields = [(name, value) for name, value in headers if name != b"transfer-encoding"]
         said = dict(fields)
-        bodiless = self._to_head or status in _BODILESS
+        self._bodiless = self._to_head or status in _BODILESS
         if said.get(b"connection", b"").lower() == b"close":
             self.closes = True
         elif self.closes:
             fields.append((b"connection", b"close"))
         if b"content-length" in said:
-            self._left_bytes = 0 if bodiless else int(said[b"content-length"])
-        elif not bodiless and self._version == "1.1":
+            self._left_bytes = 0 if self._bodiless else int(said[b"content-length"])
+        elif not self._bodiless and self._version == "1.1":
             self._chunked = True
             fields.append((b"transfer-encoding", b"chunked"))
         lines = b"".join([b"%b: %b\r\n" % field for field in fields])
@@ -274,7 +275,9 @@ class Answer:
         return b"%b%b\r\n" % (_STATUS_LINES.get(status, b"HTTP/1.1 %d \r\n" % status), lines)
 
     def piece(self, data: bytes) -> bytes:
-        """Some of the body."""
+        """Some of the body; nothing, where an answer has none (RFC 9112, section 6.3)."""
+        if self._bodiless:
+            return b""
         if self._left_bytes is not None:
             self._left_bytes -= len(data)
         return b"%x\r\n%b\r\n" % (len(data), data) if self._chunked and data else data

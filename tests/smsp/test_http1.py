@@ -253,11 +253,12 @@ def test_an_answer_to_an_old_caller():
     ("request_", "status"), [(head("HEAD"), 200), (head(), 204), (head(), 304)]
 )
 def test_an_answer_without_a_body(request_, status):
-    """Nothing is said of how it is delimited, and the connection goes on."""
-    answer = Answer(request_)
-    assert b"transfer-encoding" not in answer.head(status, [])
-    assert answer.end() == b""
-    assert not answer.closes
+    """Nothing is written of it, whatever is said, and the connection goes on."""
+    for fields in ([], LENGTH):
+        answer = Answer(request_)
+        assert b"transfer-encoding" not in answer.head(status, fields)
+        assert answer.piece(b"hello") + answer.end() == b""
+        assert not answer.closes
 
 
 @pytest.mark.parametrize(
