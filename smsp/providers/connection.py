@@ -10,7 +10,8 @@ import select
 import socket
 import ssl
 from abc import abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import httpx
@@ -20,8 +21,11 @@ from smsp.providers.wire import Answers
 
 RECEIVE_BYTES = 64 * 1024
 
-Tell = Callable[[str], Awaitable[None]]
-"""Told what a call is about to do, or has done, by httpcore's names for it."""
+NOTHING: Mapping[str, object] = MappingProxyType({})
+
+Trace = Callable[[str, Mapping[str, object]], Awaitable[None]]
+"""Told what a call is about to do, or has done, by httpcore's names for it; of ours with
+``NOTHING`` besides."""
 
 
 class Origin(NamedTuple):
@@ -136,9 +140,11 @@ class Connection:
         self._stream = stream
 
     @classmethod
-    async def open(cls, origin: Origin, dial: Dial, tls: ssl.SSLContext, tell: Tell) -> Connection:
+    async def open(
+        cls, origin: Origin, dial: Dial, tls: ssl.SSLContext, trace: Trace
+    ) -> Connection:
         """Connect, and verify who answers. Raises ``httpx.ConnectError``."""
-        await tell("connection.connect_tcp.started")
+        await trace("connection.connect_tcp.started", NOTHING)
         try:
             line = await dial(origin.host, origin.port)
         except OSError as error:
@@ -146,7 +152,7 @@ class Connection:
         if not origin.secure:
             return cls(origin, line, line)
         try:
-            await tell("connection.start_tls.started")
+            await trace("connection.start_tls.started", NOTHING)
             stream = trio.SSLStream(line, tls, server_hostname=origin.host, https_compatible=True)
             await stream.do_handshake()
         except BaseException as error:

@@ -8,7 +8,7 @@ connecting with TLS, each stretch of writing without progress, and (for a probe)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from math import inf
@@ -33,6 +33,8 @@ body has as long as the rest."""
 
 # Some edges block a client that does not name itself. A compressed answer would hide its length.
 _OUR_HEADERS = (("User-Agent", "smsp"), ("Accept", "*/*"), ("Accept-Encoding", "identity"))
+GRAIN_S = 0.001
+"""A deadline is not moved for less: phases that follow at once share one."""
 _CONNECTED = "connection.connect_tcp.complete"
 _PHASES = MappingProxyType(
     {
@@ -101,7 +103,7 @@ class Exchange:
             return Interrupted(self.phase, Failure.TIMED_OUT)
         return HttpReply(
             status=response.status_code,
-            headers={name.lower(): value for name, value in response.headers.items()},
+            headers=_by_name(response.headers.raw),
             body=bytes(self._body[:BODY_BYTES_MAX]),
             complete=self._complete,
             received_at=time(),
@@ -177,7 +179,9 @@ class Exchange:
             self._grant(self._timeout_s)
 
     def _grant(self, seconds: float) -> None:
-        self._scope.deadline = trio.current_time() + seconds
+        deadline = trio.current_time() + seconds
+        if not -GRAIN_S < deadline - self._scope.deadline < GRAIN_S:
+            self._scope.deadline = deadline
 
 
 @lru_cache(maxsize=64)
@@ -186,6 +190,22 @@ def _target(url: str) -> tuple[httpx.URL, str]:
     costs as much as writing to a socket."""
     parsed = httpx.URL(url)
     return parsed, parsed.netloc.decode("ascii")
+
+
+def _by_name(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Headers by their names in lower case; the values of one name in their order, as a list."""
+    by_name: dict[str, str] = {}
+    for raw_name, raw_value in headers:
+        name, value = raw_name.decode("latin-1").lower(), _text(raw_value)
+        by_name[name] = f"{by_name[name]}, {value}" if name in by_name else value
+    return by_name
+
+
+def _text(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
 
 
 class _Pieces(httpx.AsyncByteStream):

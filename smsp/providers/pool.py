@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 
 import trio
 
-from smsp.providers.connection import Connection, Origin, Tell
+from smsp.providers.connection import Connection, Origin, Trace
 
 IDLE_S = 10.0
 """Seconds an idle connection is kept. Well below the minute after which providers close theirs:
@@ -25,7 +25,7 @@ class Pool:
     """
 
     def __init__(
-        self, connections_max: int, connect: Callable[[Origin, Tell], Awaitable[Connection]]
+        self, connections_max: int, connect: Callable[[Origin, Trace], Awaitable[Connection]]
     ) -> None:
         self._connections_max = connections_max
         self._connect = connect
@@ -58,13 +58,13 @@ class Pool:
             self.discard(connection)
         return None
 
-    async def open(self, origin: Origin, tell: Tell) -> Connection:
+    async def open(self, origin: Origin, trace: Trace) -> Connection:
         """A new connection. Raises ``httpx.ConnectError``."""
         if self._open >= self._connections_max:
             self._make_room()
         self._open += 1
         try:
-            return await self._connect(origin, tell)
+            return await self._connect(origin, trace)
         except BaseException:
             self._open -= 1
             raise

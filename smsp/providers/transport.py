@@ -15,13 +15,13 @@ by httpcore's names, so that nobody needs to know which transport they have. It 
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from types import MappingProxyType
 from typing import Self
 
 import httpx
 
-from smsp.providers.connection import Connection, Dial, Origin, Tell, dial_tcp
+from smsp.providers.connection import NOTHING, Connection, Dial, Origin, Trace, dial_tcp
 from smsp.providers.pool import Pool
 from smsp.providers.wire import head_of
 
@@ -35,8 +35,8 @@ class Transport(httpx.AsyncBaseTransport):
     """HTTP/1.1 over at most ``connections_max`` connections; peers are verified by ``tls``."""
 
     def __init__(self, connections_max: int, tls: ssl.SSLContext, *, dial: Dial = dial_tcp) -> None:
-        def connect(origin: Origin, tell: Tell) -> Awaitable[Connection]:
-            return Connection.open(origin, dial, tls, tell)
+        def connect(origin: Origin, trace: Trace) -> Awaitable[Connection]:
+            return Connection.open(origin, dial, tls, trace)
 
         self._pool = Pool(connections_max, connect)
 
@@ -66,7 +66,7 @@ class _Call(httpx.AsyncByteStream):
         self._origin = _origin(request.url)
         self._head, self._unwritten_bytes = head_of(request)
         self._pieces = _pieces(request)
-        self._tell = _tell(request)
+        self._trace: Trace = request.extensions.get("trace", _untraced)
         self._connection: Connection | None = None
         self._spent = False
         self._over = False
@@ -78,9 +78,9 @@ class _Call(httpx.AsyncByteStream):
         except httpx.WriteError as error:
             connection = await self._hear_why(error)
         else:
-            await self._tell(_WRITTEN)
+            await self._trace(_WRITTEN, NOTHING)
             await _hear(connection)
-        await self._tell(_ANSWERED)
+        await self._trace(_ANSWERED, NOTHING)
         answers = connection.answers
         assert answers.status is not None
         return httpx.Response(answers.status, headers=answers.headers, stream=self)
@@ -118,7 +118,7 @@ class _Call(httpx.AsyncByteStream):
         connection = self._connection = self._pool.idle(self._origin)
         if connection is not None:
             connection.answers.begin()
-            await self._tell(_WRITING)
+            await self._trace(_WRITING, NOTHING)
             taken_before = connection.taken
             try:
                 await connection.send(first)
@@ -129,8 +129,8 @@ class _Call(httpx.AsyncByteStream):
                 self._pool.discard(connection)
             else:
                 return connection
-        connection = self._connection = await self._pool.open(self._origin, self._tell)
-        await self._tell(_WRITING)
+        connection = self._connection = await self._pool.open(self._origin, self._trace)
+        await self._trace(_WRITING, NOTHING)
         await connection.send(first)
         return connection
 
@@ -189,13 +189,5 @@ def _pieces(request: httpx.Request) -> AsyncIterator[bytes]:
     return aiter(request.stream)
 
 
-def _tell(request: httpx.Request) -> Tell:
-    trace: Callable[[str, Mapping[str, object]], Awaitable[None]] | None
-    trace = request.extensions.get("trace")
-    nothing: Mapping[str, object] = MappingProxyType({})
-
-    async def tell(event: str) -> None:
-        if trace is not None:
-            await trace(event, nothing)
-
-    return tell
+async def _untraced(_event: str, _info: Mapping[str, object]) -> None:
+    """Nobody wants to know."""
