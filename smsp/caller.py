@@ -17,9 +17,10 @@ from hypercorn.config import Config
 from hypercorn.trio.tcp_server import MAX_RECV, TCPServer
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ASGIFramework, ConnectionState
-from hypercorn.utils import parse_socket_addr, wrap_app
+from hypercorn.utils import wrap_app
 
 from smsp.http1 import Answer, Fault, Head, Requests
+from smsp.lines import SocketLine
 from smsp.places import Places
 from smsp.turn import Ends, Turn, date_field
 
@@ -27,7 +28,7 @@ LINGER_S = 1.0
 """Seconds for which a caller whose words are no request may go on, so that no reset takes the
 answer away."""
 
-Stream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
+Stream = SocketLine | trio.SSLStream[SocketLine]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ class Connection(TCPServer):
         self._house = house
         self._requests = Requests(house.limits.headers_max)
         self._served = 0
-        self._socket = getattr(stream, "transport_stream", stream).socket
+        self._line = stream if isinstance(stream, SocketLine) else stream.transport_stream
         self._over = False
         """Whether nothing more is to be read or written here."""
         self.idle_since = trio.current_time()
@@ -89,7 +90,7 @@ class Connection(TCPServer):
     def send_away(self) -> None:
         """End for somebody else's sake. Nobody waits for an answer here."""
         self._over = True
-        self._socket.close()
+        self._line.close()
 
     async def read(self) -> bool:
         """Wait for more of what the caller says; false when there will be none."""
@@ -103,6 +104,7 @@ class Connection(TCPServer):
             return
         try:
             await self.stream.send_all(data)
+            self._over = self._line.lost
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             self._over = True
         except BaseException:
@@ -129,13 +131,11 @@ class Connection(TCPServer):
 
     def _ends(self) -> Ends | None:
         """None if the caller broke off before it was met."""
-        ours = self._socket
+        scheme = "https" if isinstance(self.stream, trio.SSLStream) else "http"
         try:
-            client = parse_socket_addr(ours.family, ours.getpeername())
+            return Ends(scheme, self._line.peer, self._line.name)
         except OSError:
             return None
-        scheme = "https" if isinstance(self.stream, trio.SSLStream) else "http"
-        return Ends(scheme, client, parse_socket_addr(ours.family, ours.getsockname()))
 
     async def _next(self) -> Head | Fault | None:
         """The next request, or what is said instead; None if it does not come.
@@ -193,9 +193,8 @@ class Connection(TCPServer):
                 pass
 
     async def _end_writing(self) -> None:
-        if isinstance(self.stream, trio.SocketStream):
-            with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
-                await self.stream.send_eof()
+        if self.stream is self._line:
+            await self._line.send_eof()
 
     async def _close(self) -> None:
         try:

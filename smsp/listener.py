@@ -20,6 +20,7 @@ from hypercorn.typing import ASGIFramework
 from hypercorn.utils import repr_socket_addr
 
 from smsp.caller import Connection, House, Limits, Stream
+from smsp.lines import SocketLine
 from smsp.places import Places
 from smsp.telemetry import Log, described
 
@@ -164,11 +165,11 @@ async def _send_idle_away(places: Places, idle_s: float) -> None:
 
 
 def _stream(taken: socket.socket, tls: ssl.SSLContext | None) -> Stream:
-    stream = trio.SocketStream(trio.socket.from_stdlib_socket(taken))
+    line = SocketLine(taken)
     if tls is None:
-        return stream
+        return line
     # HTTP tells itself where a message ends, so TLS's own goodbye need not be waited for.
-    return trio.SSLStream(stream, tls, server_side=True, https_compatible=True)
+    return trio.SSLStream(line, tls, server_side=True, https_compatible=True)
 
 
 def _bound_writes(listening: socket.socket) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import trio
 
-from smsp.providers.connection import Line
+from smsp.lines import Line
 
 Peer = Callable[["MemoryLine"], Awaitable[None]]
 

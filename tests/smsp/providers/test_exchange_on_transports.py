@@ -10,7 +10,7 @@ import httpx
 import pytest
 import trio
 
-from smsp.providers.connection import Line
+from smsp.lines import Line
 from smsp.providers.exchange import Exchange, Interrupted
 from smsp.providers.phases import Failure, Phase
 from smsp.providers.protocols import HttpCall

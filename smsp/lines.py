@@ -1,0 +1,137 @@
+"""A TCP connection, from either side: a stream that counts what the kernel takes, and closes at
+once.
+
+Owns the socket, and nothing of what goes through it. trio's own ``SocketStream`` lets others run
+after each write, tries to read what cannot have come yet, and does not tell how much of a write
+that failed was taken.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+from abc import abstractmethod
+from contextlib import suppress
+from functools import cached_property
+
+import trio
+
+RECEIVE_BYTES = 64 * 1024
+
+_UNSENT_BYTES = 16 * 1024
+"""More than this is not written ahead of the network: a write that returns has nearly arrived."""
+_OPTIONS = (
+    (socket.TCP_NODELAY, 1),
+    *([(socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES)] if hasattr(socket, "TCP_NOTSENT_LOWAT") else []),
+)
+
+
+class Line(trio.abc.Stream):
+    """A stream of bytes that counts what is taken from us, and closes without waiting.
+
+    A write that fails raises nothing: it makes the line ``lost``. What the peer said before it
+    left can still be read then, through TLS too, whose stream would refuse it after an error.
+    """
+
+    taken = 0
+    """How many bytes have been handed over so far."""
+    lost = False
+
+    @property
+    @abstractmethod
+    def readable(self) -> bool:
+        """Whether something has come, be it the end. A look, no wait."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close at once. Whoever waits here gets ``trio.ClosedResourceError``."""
+
+    async def aclose(self) -> None:
+        """Close at once, as a stream of trio's."""
+        self.close()
+        await trio.lowlevel.checkpoint()
+
+
+class SocketLine(Line):
+    """A TCP connection: a socket that does not block, and trio to wait for it.
+
+    trio's own streams let others run after each write. Here whoever writes goes on in the very
+    step in which the kernel has taken the last byte, and can say so before anything else happens.
+    """
+
+    def __init__(self, connected: socket.socket) -> None:
+        connected.setblocking(False)
+        for option, value in _OPTIONS:
+            with suppress(OSError):
+                connected.setsockopt(socket.IPPROTO_TCP, option, value)
+        self._socket = connected
+
+    @property
+    def peer(self) -> tuple[str, int]:
+        """The address of the other side. Raises ``OSError`` when it has broken off already."""
+        return _address(self._socket.getpeername())
+
+    @property
+    def name(self) -> tuple[str, int]:
+        """The address of our side."""
+        return _address(self._socket.getsockname())
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """Hand over all of it, unless the line is lost meanwhile."""
+        with memoryview(data) as whole:
+            sent = 0
+            while sent < len(whole) and not self.lost:
+                try:
+                    taken = self._socket.send(whole[sent:] if sent else whole)
+                except BlockingIOError:
+                    await trio.lowlevel.wait_writable(self._socket)
+                except OSError:
+                    self.lost = True
+                else:
+                    sent += taken
+                    self.taken += taken
+
+    async def wait_send_all_might_not_block(self) -> None:
+        """Wait until the kernel has room again."""
+        await trio.lowlevel.wait_writable(self._socket)
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        """What has come, or will; empty at the end. Raises ``trio.BrokenResourceError``."""
+        while True:
+            if self._socket.fileno() < 0:
+                raise trio.ClosedResourceError
+            await trio.lowlevel.wait_readable(self._socket)
+            try:
+                return self._socket.recv(max_bytes or RECEIVE_BYTES)
+            except BlockingIOError:
+                continue
+            except OSError as error:
+                raise trio.BrokenResourceError(str(error)) from error
+
+    async def send_eof(self) -> None:
+        """Say that nothing more will come from us."""
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_WR)
+        await trio.lowlevel.checkpoint()
+
+    @property
+    def readable(self) -> bool:
+        """Whether something has come, be it the end."""
+        return bool(self._arrival.poll(0))
+
+    @cached_property
+    def _arrival(self) -> select.poll:
+        arrival = select.poll()
+        arrival.register(self._socket, select.POLLIN)
+        return arrival
+
+    def close(self) -> None:
+        """Close at once."""
+        if self._socket.fileno() >= 0:
+            trio.lowlevel.notify_closing(self._socket)
+            self._socket.close()
+
+
+def _address(address: tuple[str, int, *tuple[int, ...]]) -> tuple[str, int]:
+    """Without what IPv6 adds to it."""
+    return address[0], address[1]
