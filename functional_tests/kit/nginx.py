@@ -33,7 +33,8 @@ daemon off;
 master_process off;
 pid {folder}/pid;
 error_log {folder}/error.log;
-events {{}}
+worker_rlimit_nofile 8192;
+events {{ worker_connections 4096; }}
 http {{
     access_log off;
     client_body_temp_path {folder}/body;

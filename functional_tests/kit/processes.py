@@ -57,6 +57,16 @@ class Process:
         status = self._child.poll()
         assert status is None, f"{self.name} has ended with status {status}:\n{self.log}"
 
+    @property
+    def pid(self) -> int:
+        """Its process id, for as long as it has not been waited for."""
+        return self._child.pid
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it has not ended yet."""
+        return self._child.poll() is None
+
     def terminate(self) -> None:
         """Send SIGTERM, and do not wait."""
         self._child.send_signal(signal.SIGTERM)
