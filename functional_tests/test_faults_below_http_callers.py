@@ -81,7 +81,7 @@ def proxies(lanes):
 
 @names([Act.RESET, Act.END, Act.HALF_CLOSE])
 async def test_the_request_is_cut(lanes, proxies, act):
-    """After any byte: it is sent if the last one came, and else it is not."""
+    """After any byte: it is sent if SMSP had the last one, and else it is not."""
     length = await length_of(lanes, proxies[0], "there")
     called = await each(proxies, [Script(there=Way(n, act)) for n in range(length + 1)])
     check(lanes, called)
@@ -129,13 +129,14 @@ async def test_a_slow_way(lanes, proxies):
 
 
 def check(lanes: Lanes, called: list[Called]) -> None:
-    """What was taken is what came whole, once each, and nothing else."""
+    """What came whole was taken, once each, and nothing else was."""
     assert len(called) <= CASES_MAX
     came = Counter(one.subject for one in called if is_whole(one.met.there))
-    # Who was reset does not see when SMSP has done all that it will.
-    eventually(lambda: taken(lanes) == came, "all that came whole is sent")
+    # A reset may be quicker than SMSP, which then has never seen that anybody called.
+    reset = Counter(one.subject for one in called if one.met.script.there.then is Act.RESET)
+    eventually(lambda: came - reset <= taken(lanes), "all that came whole is sent")
     lanes.smsp.wait_until_quiet()
-    assert taken(lanes) == came
+    assert came - reset <= taken(lanes) <= came
 
 
 def taken(lanes: Lanes) -> Counter[str]:
