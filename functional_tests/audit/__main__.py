@@ -13,19 +13,16 @@ from pathlib import Path
 from functional_tests.audit.report import draw, faults, report
 from functional_tests.audit.run import Plan, audit
 
-EVER = 10**9
-"""More messages than there is time for."""
-
 
 def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m functional_tests.audit", description=__doc__)
-    parser.add_argument("--messages", type=int, default=EVER, help="at most (what time allows)")
-    parser.add_argument("--minutes-max", type=float, default=20.0, help="of sending (20)")
-    parser.add_argument("--seed", type=int, default=None, help="of all faults (a new one)")
+    parser.add_argument("--messages", type=int, help="how many (as many as time allows)")
+    parser.add_argument("--minutes-max", type=float, default=20.0, help="for sending (20)")
+    parser.add_argument("--seed", type=int, help="of all faults (a new one)")
     parser.add_argument("--callers", type=int, default=300, help="at a time (300)")
-    parser.add_argument("--per-second", type=float, default=None, help="messages at most")
-    parser.add_argument("--fair", action="store_true", help="no faults: memory under plain load")
+    parser.add_argument("--per-second", type=float, help="messages at most (as fast as it goes)")
+    parser.add_argument("--fair", action="store_true", help="no faults; memory must not spread")
     parser.add_argument("--folder", type=Path, help="for logs, journals, results")
     chosen = parser.parse_args()
     plan = Plan(

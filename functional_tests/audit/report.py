@@ -15,7 +15,8 @@ from functional_tests.audit.timeline import Timeline
 from functional_tests.audit.vitals import MEBIBYTE, Sample, Trend, after, trend
 
 FLAT = 0.05
-"""Memory is flat if its line grows by no more, as a share of its mean."""
+"""Memory is flat if its line grows by no more, as a share of its mean; and in fair weather, if its
+least and its most are no further apart."""
 WARM_UP_S = 90.0
 """Until every bounded memory of the past is full."""
 STRETCH_S = 60.0
@@ -50,6 +51,8 @@ def faults(result: Result) -> list[str]:
     memory = memory_trend(result.samples)
     if memory is not None and memory.growth > FLAT:
         found.append(f"memory grows by {memory.growth:.1%} in {memory.seconds:.0f} s")
+    if memory is not None and result.plan.fair and memory.spread > FLAT:
+        found.append(f"memory spreads over {memory.spread:.1%} in fair weather")
     return found
 
 

@@ -29,15 +29,17 @@ from functional_tests.kit.smsp import KEY
 VIOLATIONS_KEPT = 20
 LOOK_EVERY_S = 1.0
 TELL_EVERY_S = 10.0
+EVER = 2**31 - 1
+"""More messages than there is time for."""
 DECISIVE = (End.SENT, End.REJECTED, End.UNKNOWN, End.FAULT, End.HUNG_UP, End.NOT_SENT, End.REFUSED)
 """The first of these among a message's ends is what became of it."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done. ``seconds`` ends the sending, if ``messages`` do not before."""
+    """What is to be done: ``messages`` within ``seconds``, or as many as there is time for."""
 
-    messages: int
+    messages: int | None
     seed: int
     callers: int = 300
     per_s: float | None = None
@@ -87,7 +89,7 @@ def audit(plan: Plan, folder: Path, say: Callable[[str], None]) -> Result:
             plan.seed,
             told,
             lambda: near.turn,
-            plan.messages,
+            EVER if plan.messages is None else plan.messages,
             callers=plan.callers,
             per_s=plan.per_s,
         )
@@ -120,6 +122,10 @@ async def _send(
     result.seconds = time.time() - began_at
     result.messages, result.requests = load.ended, load.requests
     say(f"{load.ended:,} messages are through; waiting for everything to come to rest")
+    if result.plan.messages is not None and load.ended < result.plan.messages:
+        result.wrongs.append(
+            f"time was up after {load.ended:,} of {result.plan.messages:,} messages"
+        )
     await weather.mend()
     result.wrongs += await rest.after()
 
