@@ -135,7 +135,8 @@ class Requests:
             self._parser.feed_data(data)
         except HttpParserUpgrade as upgrade:
             (offset,) = upgrade.args
-            self._go_on_in_http(data[offset:])
+            if not self._faulty:
+                self._go_on_in_http(data[offset:])
         except HttpParserInvalidMethodError:
             known = self._method_unread and _REQUEST_LINE.match(data)
             self._fault(HTTPStatus.NOT_IMPLEMENTED if known else HTTPStatus.BAD_REQUEST)

@@ -165,6 +165,10 @@ def test_chunks_that_could_be_read_in_two_ways(framing):
         (b"get / HTTP/1.1\r\nHost: x\r\n\r\n", HTTPStatus.NOT_IMPLEMENTED),
         (b"CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n", HTTPStatus.NOT_IMPLEMENTED),
         (CHUNKED.replace(b": chunked", b": gzip, chunked"), HTTPStatus.NOT_IMPLEMENTED),
+        (
+            CHUNKED.replace(b": chunked", b": gzip\r\nConnection: Upgrade\r\nUpgrade: h2c"),
+            HTTPStatus.NOT_IMPLEMENTED,
+        ),
         (GET.replace(b"HTTP/1.1", b"HTTP/2.0"), HTTPStatus.BAD_REQUEST),
         (GET.replace(b"HTTP/1.1", b"HTTP/0.9"), HTTPStatus.BAD_REQUEST),
     ],
