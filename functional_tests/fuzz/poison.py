@@ -1,0 +1,127 @@
+"""What two readers of HTTP/1.1 could take for different things, and the words it is made of."""
+
+from __future__ import annotations
+
+BAD_HEADS: tuple[tuple[bytes, int], ...] = (
+    # both lengths
+    (b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", 400),
+    (b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n", 400),
+    (b"Upgrade: h2c\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n", 400),
+    (b"Content-Length: 0\r\ntransfer-encoding: identity\r\n", 400),
+    # lengths that are none, or several
+    *(
+        (b"Content-Length:%b\r\n" % length, 400)
+        for length in (
+            b" -1",
+            b" +5",
+            b" 0x5",
+            b" 5, 5",
+            b" 5 5",
+            b" 5;",
+            b" 5.0",
+            b" 1_0",
+            b"",
+            b" \xb2",
+            b" 99999999999999999999",
+            b" 18446744073709551621",
+            b" 5\r\nContent-Length: 5",
+            b" 5\r\nContent-Length: 6",
+            b" 0\r\ncontent-length: 5",
+        )
+    ),
+    # codings
+    (b"Transfer-Encoding: chunked, chunked\r\n", 400),
+    (b"Transfer-Encoding: gzip, chunked\r\n", 501),
+    (b"Transfer-Encoding: chunked, gzip\r\n", 400),
+    (b"Transfer-Encoding: identity\r\n", 501),
+    (b"Transfer-Encoding: xchunked\r\n", 501),
+    (b"Transfer-Encoding: chunked;q=1\r\n", 501),
+    (b"Transfer-Encoding:\r\n", 400),
+    (b"Transfer-Encoding: \x0bchunked\r\n", 400),
+    (b"Transfer-Encoding: gzip\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n", 501),
+    (b'Transfer-Encoding: "chunked"\r\n', 501),
+    (b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", 400),
+    (b"Transfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n", 400),
+    (b"Transfer-Encoding: x\r\nTransfer-Encoding: chunked\r\n", 501),
+    # lines
+    (b"X: a\r\n b\r\n", 400),
+    (b"X: a\r\n\tTransfer-Encoding: chunked\r\n", 400),
+    (b"Transfer-Encoding:\r\n chunked\r\n", 400),
+    (b"Content-Length: 5\r\n 0\r\n", 400),
+    (b"X: a\nTransfer-Encoding: chunked\r\n", 400),
+    (b"X: a\rTransfer-Encoding: chunked\r\n", 400),
+    (b"X: a\r\n\rTransfer-Encoding: chunked\r\n", 400),
+    (b"Transfer-Encoding : chunked\r\n", 400),
+    (b"Content-Length : 5\r\n", 400),
+    (b"Content-Length\t: 5\r\n", 400),
+    (b"Content-Length\0: 5\r\n", 400),
+    (b"X: a\0b\r\n", 400),
+    (b"X: a\x01b\r\n", 400),
+    (b"X: a\x7fb\r\n", 400),
+    (b"X\x80: a\r\n", 400),
+    (b"X(a): b\r\n", 400),
+    (b": b\r\n", 400),
+    (b"X\r\n", 400),
+    (b"Host: y\r\n", 400),
+)
+"""Header lines, and the status that they are refused with."""
+
+BAD_CHUNKS: tuple[bytes, ...] = (
+    b"-1\r\na\r\n",
+    b"+1\r\na\r\n",
+    b"0x1\r\na\r\n",
+    b"1_0\r\n",
+    b" 1\r\na\r\n",
+    b"\r\n",
+    b"g\r\n",
+    b"1\na\r\n",
+    b"1\ra\r\n",
+    b"1\r\na\n",
+    b"1\r\naa\r\n",
+    b"2\r\na\r\n0\r\n\r\n",
+    b"1;\n\r\na\r\n",
+    b"1;a\nb\r\na\r\n",
+    b"1;a\0\r\na\r\n",
+    b"ffffffffffffffffff\r\na\r\n",
+    b"10000000000000001\r\na\r\n",
+    b"0\r\nX: a\n\r\n",
+    b"0\r\n X: a\r\n\r\n",
+    b"0\r\nX\0: a\r\n\r\n",
+    b"0\n\r\n",
+)
+"""The framing of chunks in a body; each is refused with 400, and what is behind it never read."""
+
+WORDS: tuple[bytes, ...] = (
+    *(
+        b"GET",
+        b"POST",
+        b"HEAD",
+        b"PRI",
+        b"BREW",
+        b" ",
+        b" ",
+        b"/",
+        b"/email",
+        b"/livez",
+        b"*",
+        b"?",
+        b"#",
+    ),
+    *(b" HTTP/1.1\r\n", b" HTTP/1.0\r\n", b"HTTP/2.0", b"Host: x\r\n", b"GET / HTTP/1.1\r\n"),
+    *(
+        b"\r\n",
+        b"\r\n\r\n",
+        b"\r",
+        b"\n",
+        b"\0",
+        b"\t",
+        b":",
+        b"\x80",
+        b"\xff\xfe",
+        b"\x16\x03\x01",
+    ),
+    *(b"Content-Length: 5\r\n", b"Content-Length: 0\r\n", b"Content-Length: 1", b"hello", b"0"),
+    *(b"Transfer-Encoding: chunked\r\n", b"chunked", b"5\r\nhello\r\n", b"0\r\n\r\n", b";x=y\r\n"),
+    *(b"Expect: 100-continue\r\n", b"Connection: close\r\n", b"Connection: Upgrade\r\n"),
+    *(b"Upgrade: websocket\r\n", b"Upgrade: h2c\r\n", b"HTTP2-Settings: AAMAAABkAAQAAP__\r\n"),
+)
