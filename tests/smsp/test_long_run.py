@@ -39,6 +39,9 @@ OF_A_MESSAGE = {
 """How many values of each type the ledger remembers of one message, at most; late ones, too."""
 CONSTANTS_MAX = 40
 """Values of these types that stand in our modules' tables."""
+CHANCE_MAX = 10
+"""Values of a type that there may be more of at one moment than at another. What leaks, leaks with
+each of a thousand messages or hundreds of polls."""
 FAULTY = ("reject", "sender", "error", "accept-then-error", "accept-then-hang", "slow", "drop")
 BUGS = {"adapter.failed", "actor.restarted", "actor.quarantined", "request.failed"}
 
@@ -58,7 +61,8 @@ async def test_an_hour(seed, autojump_clock):
     assert {*node.outcomes} == {"sent", "rejected", "not_sent", "unknown"}
     assert not BUGS & {*node.log.events}
     at_half_time, at_the_end = censuses
-    assert at_the_end - at_half_time == Counter(), "more of these than at half-time"
+    grown = {name: more for name, more in (at_the_end - at_half_time).items() if more > CHANCE_MAX}
+    assert grown == {}, "more of these than at half-time"
 
 
 async def half_an_hour(node: Node, until: float) -> None:
