@@ -49,14 +49,14 @@ BUGS = {"adapter.failed", "actor.restarted", "actor.quarantined", "request.faile
 @pytest.mark.parametrize("seed", range(4))
 async def test_an_hour(seed, autojump_clock):
     """Every answer was true, every circuit recovered, and the node is as large as at half-time."""
-    censuses = []
+    censuses, before = [], values_alive()
     async with running_node(seed) as node:
         for until in CENSUS_S:
             await half_an_hour(node, until)
             check_truth(node)
             check_metrics(node)
             check_stores(node)
-            censuses.append(census(len(node.services.ledger._records)))
+            censuses.append(census(len(node.services.ledger._records), before))
         assert min(one.probed for one in node.far.providers.values()) > 10
     assert {*node.outcomes} == {"sent", "rejected", "not_sent", "unknown"}
     assert not BUGS & {*node.log.events}
@@ -151,17 +151,23 @@ def check_stores(node: Node) -> None:
     assert all(len(one._slices) <= 60 for one in windows)
 
 
-def census(remembered: int) -> Counter[str]:
-    """How many values of each type of ours are alive, but for those whose number has a bound, which
-    is checked here. ``remembered`` is how many messages the ledger knows."""
-    gc.collect()
-    kinds = (type(one) for one in gc.get_objects())
-    ours = (kind for kind in kinds if str(kind.__module__).startswith(("smsp.", "actors.")))
-    alive = Counter(f"{kind.__module__}.{kind.__qualname__}" for kind in ours)
+def census(remembered: int, before: Counter[str]) -> Counter[str]:
+    """How many values of each type of ours have come to life since ``before``, but for those whose
+    number has a bound, which is checked here. ``remembered`` is how many messages the ledger knows.
+    """
+    alive = values_alive() - before
     for name, most in OF_A_MESSAGE.items():
         assert alive.pop(name, 0) <= most * remembered + CONSTANTS_MAX, name
     assert alive.pop("actors.breaker.Transition") <= TRANSITIONS_MAX * len(PROVIDERS)
     return alive
+
+
+def values_alive() -> Counter[str]:
+    """How many values there are of each type of ours, those of other tests included."""
+    gc.collect()
+    kinds = (type(one) for one in gc.get_objects())
+    ours = (kind for kind in kinds if str(kind.__module__).startswith(("smsp.", "actors.")))
+    return Counter(f"{kind.__module__}.{kind.__qualname__}" for kind in ours)
 
 
 def samples(exposition: str) -> dict[str, float]:
