@@ -6,6 +6,7 @@ The whole server but for its circuits, in this process; stopping is in ``test_st
 from __future__ import annotations
 
 import re
+import socket
 from contextlib import suppress
 
 import pytest
@@ -22,6 +23,7 @@ from functional_tests.kit.server import (
     running,
 )
 from smsp.outcome import Sent
+from tests.kit.peer import Peer
 from tests.kit.web import FakeMailroom, dispatched, message
 
 MIB = 1024 * 1024
@@ -107,6 +109,49 @@ async def test_an_idle_connection_does_not_hold_up_the_end():
         server.close.set()
         await server.ended.wait()
         assert trio.current_time() - since < 1.0
+
+
+async def _last_words(caller: trio.SocketStream) -> bytes:
+    """What a caller hears until its connection ends, in whatever way."""
+    async with Peer(caller) as peer:
+        try:
+            return await peer.rest()
+        except trio.BrokenResourceError:
+            return b"reset"
+
+
+async def test_whom_the_system_has_taken_is_answered():
+    """Callers who come one a step while the server closes: until they are refused, each has its
+    answer, in the backlog or not yet heard when the end began."""
+    async with running(idle_s=60.0) as server:
+        server.close.set()
+        callers = []
+        with suppress(ConnectionRefusedError):
+            while True:
+                caller = socket.create_connection(("127.0.0.1", server.port))
+                caller.sendall(LIVEZ)
+                callers.append(trio.SocketStream(trio.socket.from_stdlib_socket(caller)))
+                await trio.lowlevel.checkpoint()
+        assert len(callers) > 2
+        answers = [await _last_words(caller) for caller in callers]
+        assert {answer[:12] for answer in answers} == {b"HTTP/1.1 200"}
+        await server.ended.wait()
+
+
+async def test_who_asks_at_the_end_is_answered():
+    """On a connection that has been idle, or silent from its beginning: what was said when the end
+    began is not taken for nothing."""
+    async with running(idle_s=60.0) as server, await server.connect() as kept:
+        await kept.ask(LIVEZ)
+        async with await server.connect() as silent:
+            server.close.set()
+            await refused(server)
+            for peer in (kept, silent):
+                await peer.say(LIVEZ)
+            for peer in (kept, silent):
+                answer = await peer.hear()
+                assert answer is not None
+                assert (answer.status, answer.headers["connection"]) == (200, "close")
 
 
 async def test_the_end_waits_for_answers():

@@ -12,6 +12,7 @@ import errno
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import trio
 from hypercorn.config import Config
@@ -32,8 +33,13 @@ BACKLOG = 1024
 ACCEPTS_MAX = 64
 """Connections taken at once, before others have their turn. One by one a rush of a thousand would
 wait for two seconds."""
+LAST_WORDS_S = 0.25
+"""Seconds after the last connection was taken, in which a request that is on its way is still
+answered: a balancer counts one that it has handed over as sent, and does not try another node."""
 NO_ROOM_S = 0.1
 """Seconds until connections are taken again when the system has no room for more."""
+
+Serve = Callable[[socket.socket], Awaitable[None]]
 
 _NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _OUR_FAULT = frozenset({errno.EBADF, errno.EINVAL, errno.ENOTSOCK, errno.EOPNOTSUPP})
@@ -62,8 +68,9 @@ async def listen(
     limits: Limits = Limits(),
     task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Take connections until ``close`` is set, then wait for those that are not idle, for
-    ``config.graceful_timeout`` at most. With ``tls`` they speak HTTPS.
+    """Take connections until ``close`` is set, and those that the system has taken by then. Wait
+    for those that are not idle, for ``config.graceful_timeout`` at most. With ``tls`` they speak
+    HTTPS.
 
     Reports the URL when it is started. Raises ``OSError`` when the port cannot be had.
     """
@@ -86,11 +93,13 @@ async def listen(
                 listening.start_soon(_send_idle_away, house.places, config.keep_alive_timeout)
                 await close.wait()
                 listening.cancel_scope.cancel()
+            _take_the_last(sock, serve, connections)
             trio.lowlevel.notify_closing(sock)
             sock.close()
-            await context.terminated.set()
-            house.places.end()
             connections.cancel_scope.deadline = trio.current_time() + config.graceful_timeout
+            await context.terminated.set()
+            await trio.sleep(LAST_WORDS_S)
+            house.places.end()
 
 
 class HypercornLog:
@@ -129,10 +138,7 @@ class HypercornLog:
 
 
 async def _take(
-    listening: socket.socket,
-    serve: Callable[[socket.socket], Awaitable[None]],
-    connections: trio.Nursery,
-    config: Config,
+    listening: socket.socket, serve: Serve, connections: trio.Nursery, config: Config
 ) -> None:
     while True:
         await trio.lowlevel.wait_readable(listening)
@@ -149,6 +155,14 @@ async def _take(
                 config.log.no_room(error)
                 await trio.sleep(NO_ROOM_S)
             # Else it is the connection's: its caller has left before it was taken.
+
+
+def _take_the_last(listening: socket.socket, serve: Serve, connections: trio.Nursery) -> None:
+    """In the step in which the listener closes: whoever is left in its backlog would be reset."""
+    with suppress(OSError):
+        for _ in range(BACKLOG):
+            taken, _address = listening.accept()
+            connections.start_soon(serve, taken, name="caller")
 
 
 async def _send_idle_away(places: Places, idle_s: float) -> None:
