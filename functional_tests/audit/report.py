@@ -17,7 +17,7 @@ from functional_tests.audit.vitals import MEBIBYTE, Sample, Trend, after, trend
 FLAT = 0.05
 """Memory is flat if its line grows by no more, as a share of its mean; and in fair weather, if its
 least and its most are no further apart."""
-WARM_UP_S = 90.0
+WARM_UP_S = 150.0
 """Until every bounded memory of the past is full."""
 STRETCH_S = 60.0
 """Less than this after the warm-up says nothing."""
