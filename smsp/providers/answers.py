@@ -149,6 +149,11 @@ def text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
+def number(value: object) -> int | None:
+    """A whole JSON number; ``None`` for anything else, ``true`` included, which Python counts."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
 def coded(error: object, code: str, explanation: str) -> str:
     """An error with a code and an explanation under these names, as ``code: explanation``.
 

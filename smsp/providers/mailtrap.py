@@ -81,7 +81,8 @@ class Mailtrap:
         succeeded = answers.member(body, "success") is True
         if reply.status != 200 or not reply.complete or not succeeded or not isinstance(ids, list):
             return self._refusal(reply)
-        return Sent(answers.identifier(ids[0])) if ids else self._refusal(reply)
+        message_id = answers.identifier(ids[0]) if ids else None
+        return Sent(message_id) if message_id else self._refusal(reply)
 
     def probe(self, address: Mailbox) -> tuple[ProbeCall, ...]:
         """Send the poll to nobody: to be told that an address is required.

@@ -88,7 +88,8 @@ class Postal:
         There is an entry in ``messages`` for each recipient; without any, nobody gets the mail.
         """
         data = _success(reply)
-        if data is None or not answers.member(data, "messages"):
+        messages = answers.member(data, "messages")
+        if not isinstance(messages, dict) or not messages:
             return self._refusal(reply)
         return Sent(answers.identifier(answers.member(data, "message_id")))
 

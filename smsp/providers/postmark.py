@@ -108,10 +108,11 @@ class Postmark:
         message_id = answers.identifier(answers.member(body, "MessageID"))
         if reply.status != 200 or not reply.complete:
             return self._refusal(reply)
-        if isinstance(code, int) and code != 0:
+        number = answers.number(code)
+        if number is not None and number != 0:
             # The same errors come with 422 as a rule.
             return self._refusal(replace(reply, status=422))
-        accepted = code is None or code == 0
+        accepted = code is None or number == 0
         return Sent(message_id) if accepted and message_id else self._refusal(reply)
 
     def probe(self, address: Mailbox) -> tuple[ProbeCall, ...]:

@@ -88,8 +88,8 @@ class SparkPost:
         ``{"results": {"id": "…", "total_accepted_recipients": 1, "total_rejected_recipients": 0}}``
         """
         results = answers.member(answers.json_of(reply), "results")
-        accepted = answers.member(results, "total_accepted_recipients")
-        if reply.status != 200 or not reply.complete or not isinstance(accepted, int):
+        accepted = answers.number(answers.member(results, "total_accepted_recipients"))
+        if reply.status != 200 or not reply.complete or accepted is None:
             return self._refusal(reply)
         if accepted > 0:
             return Sent(answers.identifier(answers.member(results, "id")))

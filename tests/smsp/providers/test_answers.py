@@ -187,3 +187,13 @@ def test_an_id_is_printable_and_not_too_long(value, word):
 def test_a_code_and_an_explanation_become_one_line_of_words(error, words):
     """Whichever is missing, or is neither a word nor a number, is left out."""
     assert answers.coded(error, "code", "message") == words
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [(0, 0), (-7, -7), (True, None), (False, None), (0.0, None), ("1", None), (None, None)],
+)
+def test_a_whole_number(value, number):
+    """Truth is no number in JSON."""
+    found = answers.number(value)
+    assert (found, type(found)) == (number, type(number))
