@@ -22,6 +22,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, help="of all faults (a new one)")
     parser.add_argument("--callers", type=int, default=300, help="at a time (300)")
     parser.add_argument("--per-second", type=float, help="messages at most (as fast as it goes)")
+    parser.add_argument("--calm", type=float, default=1.0, help="times as long between faults (1)")
     parser.add_argument("--fair", action="store_true", help="no faults; memory must not spread")
     parser.add_argument("--folder", type=Path, help="for logs, journals, results")
     chosen = parser.parse_args()
@@ -31,6 +32,7 @@ def main() -> None:
         callers=chosen.callers,
         per_s=chosen.per_second,
         seconds=60 * chosen.minutes_max,
+        calm=chosen.calm,
         fair=chosen.fair,
     )
     folder = (chosen.folder or Path(tempfile.mkdtemp(prefix="smsp-audit-"))).resolve()

@@ -44,6 +44,8 @@ class Plan:
     callers: int = 300
     per_s: float | None = None
     seconds: float = float("inf")
+    calm: float = 1.0
+    """How much more time than usual lies between two troubles."""
     fair: bool = False
     """No faults, and nobody is replaced."""
 
@@ -109,7 +111,7 @@ async def _send(
 ) -> None:
     rest = result.rest = Rest(near, tuple(far.each), load.told)
     await rest.before()
-    weather = Weather(result.plan.seed, far, near, result.timeline)
+    weather = Weather(result.plan.seed, result.plan.calm, far, near, result.timeline)
     load.until = time.time() + result.plan.seconds
     began_at = time.time()
     async with trio.open_nursery() as nursery:

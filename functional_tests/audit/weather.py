@@ -57,6 +57,7 @@ class Weather:
     """Trouble for each provider and replacements for a node, until cancelled."""
 
     seed: int
+    calm: float
     providers: Providers
     nodes: Nodes
     timeline: Timeline
@@ -79,7 +80,7 @@ class Weather:
     async def _trouble(self, provider: Provider) -> None:
         random = Random(f"{self.seed}:{provider.name}")
         for trouble in dealt(random):
-            await trio.sleep(random.uniform(*CALM_S))
+            await trio.sleep(self.calm * random.uniform(*CALM_S))
             self.timeline.note(f"{provider.name}: {trouble.name}", counted=trouble.name)
             await _begin(provider, trouble)
             await trio.sleep(random.uniform(*TROUBLE_S))
@@ -96,7 +97,7 @@ class Weather:
             with trio.CancelScope(shield=True):
                 await self.nodes.replace()
             self.timeline.note("a node: replaced")
-            await trio.sleep(REPLACED_EVERY_S)
+            await trio.sleep(self.calm * REPLACED_EVERY_S)
 
 
 async def _begin(provider: Provider, trouble: Trouble) -> None:
