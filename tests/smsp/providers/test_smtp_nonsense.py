@@ -1,0 +1,114 @@
+"""Any bytes from an SMTP server: never a fault, and *sent* only by 250 to a whole message."""
+
+from __future__ import annotations
+
+import re
+import ssl
+from datetime import UTC, datetime
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from smsp.outcome import Sent, Unknown
+from smsp.providers.smtp_dialogue import Terms, deliver, rehearse
+from tests.kit.mails import send
+from tests.kit.smtp_talk import ScriptedServer
+
+many = settings(max_examples=10 * settings.default.max_examples)
+"""An example costs little, and few go far."""
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+DOT = b".\r\n"
+TAKEN = re.compile(rb"(?:250-[^\n]*\n)*250(?: [^\n]*)?\r?\n")
+
+GOOD = (
+    *(
+        b"220 mail ready\r\n",
+        b"250-mail\r\n250-SIZE 1000\r\n250 AUTH PLAIN LOGIN\r\n",
+        b"235 ok\r\n",
+    ),
+    *(b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n", b"250 2.0.0 Ok: queued as 4RkX1v0\r\n"),
+)
+"""What a server says when all goes well, word for word."""
+
+ODD = (
+    *(
+        b"",
+        b"\r\n",
+        b"250",
+        b"250 ok",
+        b"250 ok\n",
+        b"250-ok\r\n",
+        b"250-ok\r\n251 ok\r\n",
+        b"2500 ok\r\n",
+    ),
+    *(
+        b"25 ok\r\n",
+        b" 250 ok\r\n",
+        b"\xb250 ok\r\n",
+        b"250\tok\r\n",
+        b"250 ok\r\n250 ok\r\n",
+        b"\0\r\n",
+    ),
+    *(
+        b"354 go\r\n",
+        b"421 bye\r\n",
+        b"450 4.7.1 later\r\n",
+        b"554 no\r\n",
+        b"334 \r\n",
+        b"334 !\r\n",
+    ),
+    *(
+        b"250-a\r\n" * 101 + b"250 a\r\n",
+        b"250 " + b"a" * 9000 + b"\r\n",
+        b"999 ok\r\n",
+        b"200 ok\r\n",
+    ),
+    *(b"250 \xff\xfe\r\n", b"250 queued as \0\r\n", b"HTTP/1.1 250 OK\r\n\r\n"),
+)
+"""What else it may say, some of it nearly right."""
+
+
+@st.composite
+def scripts(draw: st.DrawFn) -> list[bytes]:
+    """A good conversation, of which some answers are others."""
+    says = list(GOOD)
+    for _ in range(draw(st.integers(0, 2))):
+        place = draw(st.integers(0, len(says) - 1))
+        says[place] = draw(st.sampled_from(ODD) | st.binary(max_size=20))
+    return says[: draw(st.sampled_from([len(says), len(says), len(says), 1, 4, 6]))]
+
+
+def terms(*, login: bool = True) -> Terms:
+    """A server without encryption, which this is not about."""
+    return Terms("mail.example.com", "none", TLS, 1.0, ("user", "word") if login else None)
+
+
+def test_the_good_conversation_ends_well():
+    """What the others are changed from is one in which a message is taken."""
+    server, sock = ScriptedServer.saying(*GOOD)
+    assert deliver(sock, terms(), send(), NOW, lambda: True) == Sent("4RkX1v0")
+    assert DOT in server.said_after
+
+
+@many
+@given(says=scripts(), committed=st.sampled_from([True, True, True, False]))
+def test_only_250_to_the_dot_is_sent(says, committed):
+    """Nothing else a server says makes it so; before the dot nothing is even unknown."""
+    server, sock = ScriptedServer.saying(*says)
+    outcome = deliver(sock, terms(), send(), NOW, lambda: committed)
+    if DOT not in server.said_after:
+        assert not isinstance(outcome, Sent | Unknown)
+    taken = TAKEN.match(server.said_after.get(DOT, b"")) is not None
+    assert not isinstance(outcome, Sent) or (committed and taken)
+
+
+@many
+@given(says=scripts(), login=st.booleans())
+def test_a_rehearsal_sends_nothing(says, login):
+    """Whatever is answered, no message is begun."""
+    server, sock = ScriptedServer.saying(*says)
+
+    rehearse(sock, terms(login=login), send())
+    assert b"DATA\r\n" not in server.heard
