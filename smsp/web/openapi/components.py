@@ -9,6 +9,8 @@ from smsp.web.openapi.examples import error, forbidden, key_in_url, too_many_wro
 from smsp.web.openapi.parts import JsonObject, answer
 
 REQUEST_KEY_CHARACTERS_MAX = 128
+_VISIBLE_ASCII = "^[!-~]([ -~]*[!-~])?$"
+"""HTTP drops the spaces around a header's value."""
 
 
 def security_schemes() -> JsonObject:
@@ -34,13 +36,14 @@ def parameters() -> JsonObject:
         "RequestKey": _header(
             "RequestKey",
             "Your name for this request: it is in the answer and on every line of the log. "
-            "Without one that is printable and short enough, SMSP makes a UUID.",
-            _request_key(),
+            "Without one that is printable ASCII, without spaces, of at most "
+            f"{REQUEST_KEY_CHARACTERS_MAX} characters, SMSP makes a UUID.",
+            {"type": "string"},  # another one is no error
         ),
         "RequestId": _header(
             "X-Request-ID",
             "The same, for who calls it so. `RequestKey` goes first.",
-            _request_key(),
+            {"type": "string"},
         ),
         "Deadline": _header(
             "SMSP-Deadline",
@@ -53,7 +56,7 @@ def parameters() -> JsonObject:
             "with the same key is sent once: a repetition gets the first answer again, `unknown` "
             "included. After `not_sent` the key is free, so a repetition is a real try. Kept in "
             "memory, by this node, for a day.",
-            {"type": "string", "minLength": 1, "maxLength": KEY_CHARACTERS_MAX},
+            {"type": "string", "pattern": _VISIBLE_ASCII, "maxLength": KEY_CHARACTERS_MAX},
         ),
         "DryRun": _query(
             "dryrun",
@@ -63,8 +66,8 @@ def parameters() -> JsonObject:
         ),
         "Circuits": _query(
             "circuits",
-            "With `any` a node is also unready while none of its circuits can take mail.",
-            ["any"],
+            "With `any` a node is also unready while none of its circuits can take mail; no other "
+            "word means anything.",
         ),
         **_in_paths(),
     }
@@ -169,6 +172,6 @@ def _header(name: str, description: str, schema: JsonObject) -> JsonObject:
     return {"name": name, "in": "header", "description": description, "schema": schema}
 
 
-def _query(name: str, description: str, words: list[str]) -> JsonObject:
-    schema = {"type": "string", "enum": words}
+def _query(name: str, description: str, words: list[str] | None = None) -> JsonObject:
+    schema: JsonObject = {"type": "string"} | ({"enum": words} if words else {})
     return {"name": name, "in": "query", "description": description, "schema": schema}
