@@ -23,6 +23,7 @@ ALIKE = {
     "reject": ("rejected", "rejected", "bad_recipient", CLOSED, 0),
     "sender": ("rejected", "not_sent", "sender_not_allowed", CLOSED, 0),
     "throttle": ("not_sent", "not_sent", "throttled", OPENS, 0),
+    "throttle-mute": ("not_sent", "not_sent", "throttled", CLOSED, 0),
     "unauthorised": ("not_sent", "not_sent", "unauthorised", OPENS, 0),
     "credits": ("not_sent", "not_sent", "no_credits", OPENS, 0),
     "redirect": ("not_sent", "not_sent", "misconfigured", OPENS, 0),
