@@ -1,4 +1,4 @@
-"""``python -m functional_tests.load``: install, measure, tell."""
+"""``python -m functional_tests.load``: install, measure, tell. Status 1 if a bound was missed."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from functional_tests.load.costs import costs
-from functional_tests.load.figures import figures
+from functional_tests.load.costs import Cost, costs
+from functional_tests.load.figures import Figure, figures
 from functional_tests.load.install import install
-from functional_tests.load.report import draw, listed, table
+from functional_tests.load.report import draw, listed, missed, table
 
 
 def main() -> None:
@@ -28,7 +28,9 @@ def main() -> None:
         sys.exit("This needs Linux and two cores.")
     folder = (chosen.folder or Path(tempfile.gettempdir()) / "smsp-load").resolve()
     python = install(folder, _say)
-    told = []
+    told: list[str] = []
+    measured: list[Cost] = []
+    found: list[Figure] = []
     if not chosen.no_costs:
         measured = costs(
             folder,
@@ -42,10 +44,13 @@ def main() -> None:
         if draw(measured, folder / "costs.png"):
             _say(f"drawn: {folder / 'costs.png'}")
     if not chosen.no_figures:
-        told.append(listed(figures(folder, seconds=chosen.seconds, say=_say)))
+        found = figures(folder, seconds=chosen.seconds, say=_say)
+        told.append(listed(found))
     text = "\n\n".join(told)
     (folder / "results.txt").write_text(text + "\n")
     print(text)
+    if dear := missed(measured, found):
+        sys.exit(f"missed: {', '.join(dear)}")
 
 
 def _say(line: str) -> None:
