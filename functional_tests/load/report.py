@@ -9,7 +9,6 @@ from types import MappingProxyType
 from functional_tests.load.costs import Cost
 from functional_tests.load.figures import Figure
 
-
 RATIOS_MUST: Mapping[str, float] = MappingProxyType(
     {"Express + notifme-sdk": 1.0, "FastAPI + uvicorn + httpx": 0.33}
 )
