@@ -49,7 +49,7 @@ def _run(plan: Plan, folder: Path) -> int:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     each = result.told_bytes / max(1, result.messages)
     _say(f"the audit itself: {peak:.0f} MiB at most, {each:.0f} bytes a message for what was told")
-    if draw(result.samples, folder / "memory.png"):
+    if draw(result, folder / "memory.png"):
         _say(f"drawn: {folder / 'memory.png'}")
     return 1 if faults(result) else 0
 

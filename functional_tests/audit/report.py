@@ -18,7 +18,9 @@ FLAT = 0.05
 """Memory is flat if its line grows by no more, as a share of its mean; and in fair weather, if its
 least and its most are no further apart."""
 WARM_UP_S = 150.0
-"""Until every bounded memory of the past is full."""
+"""Until every bounded memory of the past is full. In a storm the warm-up is half of the run at
+least: each time when more happens at once than ever before, the process takes a little more, and
+keeps it. What leaks does so in the second half as well."""
 STRETCH_S = 60.0
 """Less than this after the warm-up says nothing."""
 AROUND_S = 1.0
@@ -48,7 +50,7 @@ def faults(result: Result) -> list[str]:
     """Everything that makes the audit fail, one line each."""
     found = [f"{times} × {violation}" for violation, times in result.violations.items()]
     found += result.wrongs
-    memory = memory_trend(result.samples)
+    memory = memory_trend(result)
     if memory is not None and memory.growth > FLAT:
         found.append(f"memory grows by {memory.growth:.1%} in {memory.seconds:.0f} s")
     if memory is not None and result.plan.fair and memory.spread > FLAT:
@@ -56,19 +58,27 @@ def faults(result: Result) -> list[str]:
     return found
 
 
-def memory_trend(samples: Sequence[Sample]) -> Trend | None:
+def warm_up_s(result: Result) -> float:
+    """How long memory may grow, in seconds from the first sample."""
+    samples = result.samples
+    lasted_s = samples[-1].at - samples[0].at if samples else 0.0
+    return WARM_UP_S if result.plan.fair else max(WARM_UP_S, lasted_s / 2)
+
+
+def memory_trend(result: Result) -> Trend | None:
     """Of the time after the warm-up; none if that is too short."""
-    warm = after(samples, WARM_UP_S)
+    warm = after(result.samples, warm_up_s(result))
     long_enough = bool(warm) and warm[-1].at - warm[0].at >= STRETCH_S
     return trend(warm) if long_enough else None
 
 
-def draw(samples: Sequence[Sample], path: Path) -> bool:
+def draw(result: Result, path: Path) -> bool:
     """Memory over time as a picture; false without matplotlib (the extra ``bench``)."""
     try:
         from matplotlib.figure import Figure  # noqa: PLC0415 - may be missing
     except ImportError:
         return False
+    samples = result.samples
     minutes = [(one.at - samples[0].at) / 60 for one in samples]
     drawing = Figure(figsize=(8, 4.2), layout="constrained")
     memory, descriptors = drawing.subplots(2, 1, sharex=True, height_ratios=(2, 1))
@@ -82,9 +92,8 @@ def draw(samples: Sequence[Sample], path: Path) -> bool:
     descriptors.set_xlabel("minutes")
     for axes in (memory, descriptors):
         axes.spines[["top", "right"]].set_visible(False)
-    warm = memory_trend(samples)
-    if warm is not None:
-        memory.axvspan(0, WARM_UP_S / 60, color="#eeeeee", label="warm-up")
+    if memory_trend(result) is not None:
+        memory.axvspan(0, warm_up_s(result) / 60, color="#eeeeee", label="warm-up")
         memory.legend(frameon=False, loc="lower right")
     drawing.savefig(path, dpi=150)
     return True
@@ -136,12 +145,12 @@ def _vitals(result: Result) -> Iterator[str]:
         first, last, most = of(samples[0]), of(samples[-1]), max(map(of, samples))
         at_rest = f"{of(rest.first):.0f} → {of(rest.last):.0f}"
         yield f"  {name:26}{first:12.0f}{last:12.0f}{most:12.0f}{at_rest:>16}"
-    memory = memory_trend(samples)
+    memory = memory_trend(result)
     if memory is None:
         yield f"  memory: less than {WARM_UP_S + STRETCH_S:.0f} s, too short for a trend"
         return
     yield (
-        f"  memory after {WARM_UP_S:.0f} s of warm-up: {memory.growth:+.1%} in "
+        f"  memory after {warm_up_s(result):.0f} s of warm-up: {memory.growth:+.1%} in "
         f"{memory.seconds:.0f} s by its line, {memory.spread:.1%} from least to most"
     )
 

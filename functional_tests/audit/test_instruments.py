@@ -138,6 +138,8 @@ def test_flat_memory():
     assert _grown(lambda at: min(100.0, 60 + at)) == []
     assert "grows" in "".join(_grown(lambda at: 100 + at / 8))
     assert _grown(lambda at: 100 + at / 8, seconds=WARM_UP_S + 5) == []
+    assert _grown(lambda at: min(130.0, 100 + at / 20), seconds=1200) == []
+    assert "grows" in "".join(_grown(lambda at: 100 + at / 50, seconds=1200))
     assert _grown(_waves) == []
     assert "spreads" in "".join(_grown(_waves, fair=True))
 
