@@ -12,7 +12,7 @@ from uuid import UUID
 from functional_tests.audit.promise import End, Story, Violation
 from functional_tests.audit.run import Result
 from functional_tests.audit.timeline import Timeline
-from functional_tests.audit.vitals import MEBIBYTE, Sample, Trend, after, trend
+from functional_tests.audit.vitals import MEBIBYTE, Trend, after, trend
 
 FLAT = 0.05
 """Memory is flat if its line grows by no more, as a share of its mean; and in fair weather, if its
