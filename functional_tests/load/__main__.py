@@ -41,8 +41,8 @@ def main() -> None:
             say=_say,
         )
         told.append(table(measured))
-        if draw(measured, folder / "costs.png"):
-            _say(f"drawn: {folder / 'costs.png'}")
+        draw(measured, folder / "costs.png", python)
+        _say(f"drawn: {folder / 'costs.png'}")
     if not chosen.no_figures:
         found = figures(folder, seconds=chosen.seconds, say=_say)
         told.append(listed(found))

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 NPM = ("express@5", "notifme-sdk@1", "undici@7")
-PIP = ("aiohttp", "fastapi", "httptools", "httpx", "uvicorn", "uvloop")
+PIP = ("aiohttp", "fastapi", "httptools", "httpx", "matplotlib", "uvicorn", "uvloop")
 DEBIAN = ("wrk", "nginx-light")
 STEP_S = 600
 """No step takes longer, in seconds."""
@@ -52,7 +52,7 @@ def _from_debian(say: Callable[[str], None]) -> None:
 
 def _from_pip(folder: Path, say: Callable[[str], None]) -> Path:
     python = folder / "venv" / "bin" / "python"
-    if not python.exists():
+    if not (python.exists() and any(folder.glob("venv/lib/*/site-packages/matplotlib"))):
         say(f"pip install {' '.join(PIP)}")
         venv.create(folder / "venv", with_pip=True)
         _run([str(python), "-m", "pip", "install", "-q", *PIP], folder)
