@@ -21,7 +21,7 @@ def main() -> None:
     axes = drawing.subplots()
     colours = [OURS if name.startswith("SMSP") else OTHERS for name in names]
     axes.bar_label(axes.barh(names, cpu_us, color=colours), fmt="{:,.0f}", padding=3)
-    axes.set_title("CPU a send, in µs: POST /email, provider on loopback, 32 connections, one core")
+    drawing.suptitle("CPU µs a send: POST /email, provider on loopback, 32 connections, one core")
     axes.spines[["top", "right"]].set_visible(False)
     axes.margins(x=0.12)
     drawing.savefig(sys.argv[1], dpi=150)

@@ -20,12 +20,12 @@ RATIOS_MUST: Mapping[str, float] = MappingProxyType(
 def table(costs: Sequence[Cost]) -> str:
     """The costs, cheapest first; the last columns are SMSP's cost against each one's."""
     ratios = _ratios(costs)
-    rows = [f"{'':28}{'CPU µs a send':>14}{'sends/s, one core':>19}{'SMSP ÷ it':>11}"]
+    rows = [f"{'':34}{'CPU µs a send':>14}{'sends/s, one core':>19}{'SMSP ÷ it':>11}"]
     for cost in sorted(costs, key=lambda cost: cost.cpu_us):
         ratio = f"{ratios[cost.name]:.2f}" if cost.name in ratios else ""
         must = RATIOS_MUST.get(cost.name)
         bound = "" if must is None or not ratio else f"   at most {must:g}"
-        rows.append(f"{cost.name:28}{cost.cpu_us:14,.0f}{cost.per_s:19,.0f}{ratio:>11}{bound}")
+        rows.append(f"{cost.name:34}{cost.cpu_us:14,.0f}{cost.per_s:19,.0f}{ratio:>11}{bound}")
     return "\n".join(rows)
 
 

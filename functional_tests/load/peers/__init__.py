@@ -40,7 +40,7 @@ def contestants(folder: Path, python: Path, stub_port: int, port: int) -> Iterat
         node = {**common, "NODE_PATH": str(folder / "node_modules"), "NODE_ENV": "production"}
         for name, script, more in (
             ("Express + notifme-sdk", "express_notifme", {}),
-            ("the same, keep-alive", "express_notifme", {"KEEP_ALIVE": "1"}),
+            ("Express + notifme-sdk, keep-alive", "express_notifme", {"KEEP_ALIVE": "1"}),
             ("Express + undici", "express_undici", {}),
             ("Node http + undici", "node_undici", {}),
         ):
