@@ -1,9 +1,8 @@
 """One caller's connection: its requests, one after another, all in one task.
 
-hypercorn knows addresses and the end of sockets, and turns a request into an ASGI call. Its own
-HTTP/1.1 is not used, nor are its tasks: there each request costs a task for its idle time, one
-for its handler and three writes. Here nobody listens for a caller who hangs up while a handler
-runs, so none can end a send half-way.
+hypercorn's own connection, with its HTTP/1.1 and its tasks, is not used: there each request costs
+a task for its idle time, one for its handler and three writes. Here nobody listens for a caller
+who hangs up while a handler runs, so none can end a send half-way.
 """
 
 from __future__ import annotations
@@ -14,13 +13,11 @@ from http import HTTPStatus
 
 import trio
 from hypercorn.config import Config
-from hypercorn.trio.tcp_server import MAX_RECV, TCPServer
 from hypercorn.trio.worker_context import WorkerContext
-from hypercorn.typing import ASGIFramework, ConnectionState
-from hypercorn.utils import wrap_app
+from hypercorn.typing import ASGIFramework
 
 from smsp.http1 import Answer, Fault, Head, Requests
-from smsp.lines import SocketLine
+from smsp.lines import RECEIVE_BYTES, SocketLine
 from smsp.places import Places
 from smsp.turn import Ends, Turn, date_field
 
@@ -52,10 +49,8 @@ class House:
     places: Places
 
 
-class Connection(TCPServer):
+class Connection:
     """A caller's connection. It ends when the caller has left, and alone when it fails."""
-
-    stream: Stream  # type: ignore[assignment] # hypercorn's own may be plain, too, but says less
 
     def __init__(
         self,
@@ -65,9 +60,10 @@ class Connection(TCPServer):
         context: WorkerContext,
         stream: Stream,
     ) -> None:
-        wrapped, state = wrap_app(app, 0, "asgi"), ConnectionState({})
-        super().__init__(wrapped, config, context, state, stream)  # type: ignore[arg-type] # above
-        self._application = app
+        self._app = app
+        self._config = config
+        self._context = context
+        self._stream = stream
         self._house = house
         self._requests = Requests(house.limits.headers_max)
         self._served = 0
@@ -82,7 +78,7 @@ class Connection(TCPServer):
             if self._house.places.arrive(self) and await self._secured():
                 await self._serve()
         except* Exception as group:  # noqa: BLE001 - the HTTP edge: it costs this connection
-            self.config.log.connection_failed(group)
+            self._config.log.connection_failed(group)
         finally:
             self._house.places.leave(self)
             await self._close()
@@ -103,7 +99,7 @@ class Connection(TCPServer):
         if self._over:
             return
         try:
-            await self.stream.send_all(data)
+            await self._stream.send_all(data)
             self._over = self._line.lost
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             self._over = True
@@ -123,7 +119,7 @@ class Connection(TCPServer):
                 return
             self._house.places.busy(self)
             turn = Turn(self, self._requests, head, last=self._is_last())
-            await turn.run(self._application, ends)
+            await turn.run(self._app, ends)
             if turn.closes:
                 return
             self.idle_since = trio.current_time()
@@ -131,7 +127,7 @@ class Connection(TCPServer):
 
     def _ends(self) -> Ends | None:
         """None if the caller broke off before it was met."""
-        scheme = "https" if isinstance(self.stream, trio.SSLStream) else "http"
+        scheme = "https" if isinstance(self._stream, trio.SSLStream) else "http"
         try:
             return Ends(scheme, self._line.peer, self._line.name)
         except OSError:
@@ -162,24 +158,24 @@ class Connection(TCPServer):
 
     async def _receive(self) -> bytes:
         try:
-            return bytes(await self.stream.receive_some(MAX_RECV))
+            return bytes(await self._stream.receive_some(RECEIVE_BYTES))
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             return b""
 
     def _is_last(self) -> bool:
         self._served += 1
         return (
-            self.context.terminated.is_set() or self._served > self.config.keep_alive_max_requests
+            self._context.terminated.is_set() or self._served > self._config.keep_alive_max_requests
         )
 
     # -- the beginning and the end
 
     async def _secured(self) -> bool:
-        if not isinstance(self.stream, trio.SSLStream):
+        if not isinstance(self._stream, trio.SSLStream):
             return True
         try:
-            with trio.fail_after(self.config.ssl_handshake_timeout):
-                await self.stream.do_handshake()
+            with trio.fail_after(self._config.ssl_handshake_timeout):
+                await self._stream.do_handshake()
         except (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError):
             return False
         return True
@@ -193,7 +189,7 @@ class Connection(TCPServer):
                 pass
 
     async def _end_writing(self) -> None:
-        if self.stream is self._line:
+        if self._stream is self._line:
             await self._line.send_eof()
 
     async def _close(self) -> None:
@@ -202,4 +198,4 @@ class Connection(TCPServer):
         finally:
             with trio.move_on_after(LINGER_S) as scope, suppress(trio.ClosedResourceError):
                 scope.shield = True
-                await self.stream.aclose()
+                await self._stream.aclose()

@@ -113,9 +113,9 @@ def create_app(services: Services) -> App:
     """The whole HTTP face, over these services."""
     app = App("smsp", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = services.max_body_bytes
-    app.url_map.strict_slashes = False  # no redirects: a client may follow one without its body,
-    app.url_map.merge_slashes = False  # and they are no JSON
-    app.url_map.merge_slashes = False  # else two slashes are answered with a redirect, in HTML
+    # No redirects: they are HTML, and a client may follow one without its body.
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
     for blueprint in (emails, circuits, events, orders, metrics, health, docs):
         app.register_blueprint(blueprint(services))
     app.register_blueprint(dashboard())
