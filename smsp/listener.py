@@ -93,7 +93,9 @@ async def listen(
                 listening.start_soon(_send_idle_away, house.places, config.keep_alive_timeout)
                 await close.wait()
                 listening.cancel_scope.cancel()
-            _take_the_last(sock, serve, connections)
+            # In the step in which it closes: whoever is left in its backlog would be reset.
+            with suppress(OSError):
+                _accept(sock, serve, connections, BACKLOG)
             trio.lowlevel.notify_closing(sock)
             sock.close()
             connections.cancel_scope.deadline = trio.current_time() + config.graceful_timeout
@@ -143,9 +145,7 @@ async def _take(
     while True:
         await trio.lowlevel.wait_readable(listening)
         try:
-            for _ in range(ACCEPTS_MAX):
-                taken, _address = listening.accept()
-                connections.start_soon(serve, taken, name="caller")
+            _accept(listening, serve, connections, ACCEPTS_MAX)
         except BlockingIOError:
             pass
         except OSError as error:
@@ -157,12 +157,13 @@ async def _take(
             # Else it is the connection's: its caller has left before it was taken.
 
 
-def _take_the_last(listening: socket.socket, serve: Serve, connections: trio.Nursery) -> None:
-    """In the step in which the listener closes: whoever is left in its backlog would be reset."""
-    with suppress(OSError):
-        for _ in range(BACKLOG):
-            taken, _address = listening.accept()
-            connections.start_soon(serve, taken, name="caller")
+def _accept(
+    listening: socket.socket, serve: Serve, connections: trio.Nursery, at_most: int
+) -> None:
+    """Take connections that have come. Raises ``OSError`` when there are no more, or no room."""
+    for _ in range(at_most):
+        taken, _address = listening.accept()
+        connections.start_soon(serve, taken, name="caller")
 
 
 async def _send_idle_away(places: Places, idle_s: float) -> None:
