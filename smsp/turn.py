@@ -3,7 +3,7 @@ for, and head, body and end of the answer written together.
 
 hypercorn's ``HTTPStream`` does this for any protocol and any application, with an event for each
 step and a task for the call; this is what is left of it for HTTP/1.1 and ours. The interface is
-ASGI 3.0, with one extension: ``smsp.body`` gives the body if all of it has come, and else None.
+ASGI 3.0, with the extension of :mod:`smsp.web.extension`.
 """
 
 from __future__ import annotations
@@ -25,11 +25,10 @@ from hypercorn.typing import (
 )
 
 from smsp.http1 import CONTINUE, Answer, End, Fault, Head, Requests
+from smsp.web.extension import BODY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-BODY_EXTENSION = "smsp.body"
 
 _DISCONNECT = HTTPDisconnectEvent(type="http.disconnect")
 _INTERNAL = 500
@@ -100,7 +99,7 @@ class Turn:
             "client": ends.client,
             "server": ends.server,
             "state": {},  # type: ignore[typeddict-item] # a lifespan's, of which there is none
-            "extensions": {BODY_EXTENSION: self._take_body},  # type: ignore[dict-item] # ours
+            "extensions": {BODY: self._take_body},  # type: ignore[dict-item] # ours
         }
 
     # -- what the application hears

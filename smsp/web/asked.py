@@ -15,14 +15,13 @@ from quart_trio.wrappers.request import TrioRequest
 from werkzeug.datastructures import Headers, ImmutableMultiDict, MultiDict
 
 from smsp.web.body import PulledBody
+from smsp.web.extension import BODY
 
 if TYPE_CHECKING:
     from hypercorn.typing import ASGIReceiveCallable, HTTPScope
 
     from smsp.keys import Key
 
-BODY_EXTENSION = "smsp.body"
-"""The ASGI extension under which our server gives a body that has come."""
 NOWHERE = "*"
 """The path of a request that names none (``GET ?``): nothing is there."""
 
@@ -67,7 +66,7 @@ class Asked(TrioRequest):
         self.remote_addr = client[0] if client else "<local>"
         self.body.receive = receive
         extensions: Mapping[str, object] = scope.get("extensions") or {}
-        take_whole = extensions.get(BODY_EXTENSION)
+        take_whole = extensions.get(BODY)
         self.body.take_whole = take_whole if callable(take_whole) else _nothing_yet
         self.arrived_at = arrived_at
         self.request_key = ""
