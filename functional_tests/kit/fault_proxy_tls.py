@@ -33,10 +33,7 @@ class TlsDoor:
         """Take connections until cancelled."""
         listening = self._door.listen()
         try:
-            async with trio.open_nursery() as connections:
-                task_status.started()
-                while True:
-                    connections.start_soon(self._serve, await listening.accept())
+            await trio.serve_listeners(self._serve, [listening], task_status=task_status)
         finally:
             self._door.refuse()
 

@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from functional_tests.kit.ports import free_port
 from functional_tests.load.offer import BODY
 from functional_tests.load.peers import KEY, ROOT, Contestant, contestants, stub
-from functional_tests.load.program import Program, free_port
+from functional_tests.load.program import Program
 
 CONNECTIONS = 32
 WARM_UP_S = 1.0

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from functional_tests.kit.ports import free_port
 from functional_tests.load.costs import LOAD_CORE, SERVER_CORE, offered
 from functional_tests.load.peers import ROOT, smsp_environ, stub
-from functional_tests.load.program import Program, free_port
+from functional_tests.load.program import Program
 
 SLOW_MS, VERY_SLOW_MS = 50, 5_000
 CROWD = 3_000

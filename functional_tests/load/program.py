@@ -84,14 +84,6 @@ class Program:
             return False
 
 
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def _clean_environ() -> dict[str, str]:
     """Nothing that configures SMSP; and compiled once, as what is installed is."""
     left_out = ("SMSP_", "PYTHONDONTWRITEBYTECODE")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from http import HTTPStatus
 from itertools import pairwise
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from smsp.http1 import End, Fault, Head
+from tests.kit.examples import many
 from tests.kit.pieces import byte_for_byte, pieces_of, streams
 from tests.smsp.test_http1 import BAD, CHUNKED, GET, POST, UPGRADES, heard
 
@@ -18,8 +19,6 @@ UPGRADE = [
     for lines in UPGRADES
 ]
 LAST = GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
-many = settings(max_examples=10 * settings.default.max_examples)
-"""An example costs little, and few are odd in an interesting way."""
 
 STARTS = [
     b"GET / HTTP/1.1\r\n",

@@ -7,16 +7,14 @@ import ssl
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from smsp.outcome import Outcome, Sent, Unknown
 from smsp.providers.smtp_dialogue import Terms, deliver, rehearse
+from tests.kit.examples import many
 from tests.kit.mails import send
 from tests.kit.smtp_talk import ScriptedServer
-
-many = settings(max_examples=10 * settings.default.max_examples)
-"""An example costs little, and few go far."""
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

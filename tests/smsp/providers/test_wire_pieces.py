@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import httpx
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from smsp.providers.wire import Answers
+from tests.kit.examples import many
 from tests.kit.pieces import byte_for_byte, pieces_of, streams
 from tests.smsp.providers.test_wire import WHOLE
-
-many = settings(max_examples=10 * settings.default.max_examples)
-"""An example costs little, and few are odd in an interesting way."""
 
 STARTS = [
     b"HTTP/1.1 200 OK\r\n",
