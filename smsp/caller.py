@@ -8,17 +8,17 @@ who hangs up while a handler runs, so none can end a send half-way.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 
 import trio
 from hypercorn.config import Config
-from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ASGIFramework
 
 from smsp.http1 import Answer, Fault, Head, Requests
 from smsp.lines import RECEIVE_BYTES, SocketLine
 from smsp.places import Places
+from smsp.telemetry import Log, described
 from smsp.turn import Ends, Turn, date_field
 
 LINGER_S = 1.0
@@ -43,28 +43,22 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """What the connections of one listener share."""
+    """What the connections of one listener share. ``ending`` is set when it takes no more."""
 
+    app: ASGIFramework
+    config: Config
+    log: Log
     limits: Limits
     places: Places
+    ending: trio.Event = field(default_factory=trio.Event)
 
 
 class Connection:
     """A caller's connection. It ends when the caller has left, and alone when it fails."""
 
-    def __init__(
-        self,
-        house: House,
-        app: ASGIFramework,
-        config: Config,
-        context: WorkerContext,
-        stream: Stream,
-    ) -> None:
-        self._app = app
-        self._config = config
-        self._context = context
-        self._stream = stream
+    def __init__(self, house: House, stream: Stream) -> None:
         self._house = house
+        self._stream = stream
         self._requests = Requests(house.limits.headers_max)
         self._served = 0
         self._line = stream if isinstance(stream, SocketLine) else stream.transport_stream
@@ -78,7 +72,7 @@ class Connection:
             if self._house.places.arrive(self) and await self._secured():
                 await self._serve()
         except* Exception as group:  # noqa: BLE001 - the HTTP edge: it costs this connection
-            self._config.log.connection_failed(group)
+            self._house.log.warning("server.connection_failed", **described(group))
         finally:
             self._house.places.leave(self)
             await self._close()
@@ -119,7 +113,7 @@ class Connection:
                 return
             self._house.places.busy(self)
             turn = Turn(self, self._requests, head, last=self._is_last())
-            await turn.run(self._app, ends)
+            await turn.run(self._house.app, ends)
             if turn.closes:
                 return
             self.idle_since = trio.current_time()
@@ -165,7 +159,7 @@ class Connection:
     def _is_last(self) -> bool:
         self._served += 1
         return (
-            self._context.terminated.is_set() or self._served > self._config.keep_alive_max_requests
+            self._house.ending.is_set() or self._served > self._house.config.keep_alive_max_requests
         )
 
     # -- the beginning and the end
@@ -174,7 +168,7 @@ class Connection:
         if not isinstance(self._stream, trio.SSLStream):
             return True
         try:
-            with trio.fail_after(self._config.ssl_handshake_timeout):
+            with trio.fail_after(self._house.config.ssl_handshake_timeout):
                 await self._stream.do_handshake()
         except (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError):
             return False

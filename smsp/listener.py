@@ -16,7 +16,6 @@ from contextlib import suppress
 
 import trio
 from hypercorn.config import Config
-from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ASGIFramework
 from hypercorn.utils import repr_socket_addr
 
@@ -45,23 +44,21 @@ _NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _OUR_FAULT = frozenset({errno.EBADF, errno.EINVAL, errno.ENOTSOCK, errno.EOPNOTSUPP})
 
 
-def hypercorn_config(host: str, port: int, log: Log, *, idle_s: float, graceful_s: float) -> Config:
-    """How hypercorn is to serve: quiet, with our times and bounds."""
+def hypercorn_config(host: str, port: int, *, idle_s: float, graceful_s: float) -> Config:
+    """Where to listen, with our times and bounds."""
     config = Config()
     config.bind = [f"[{host}]:{port}" if ":" in host else f"{host}:{port}"]
-    config.include_server_header = False
     config.keep_alive_timeout = idle_s
     config.graceful_timeout = graceful_s
     config.ssl_handshake_timeout = HANDSHAKE_S
     config.backlog = BACKLOG
-    config.smsp_log = log  # type: ignore[attr-defined] # hypercorn makes its logger from the config
-    config.logger_class = HypercornLog  # type: ignore[assignment] # the same methods, no base class
     return config
 
 
 async def listen(
     app: ASGIFramework,
     config: Config,
+    log: Log,
     close: trio.Event,
     *,
     tls: ssl.SSLContext | None = None,
@@ -75,12 +72,10 @@ async def listen(
     Reports the URL when it is started. Raises ``OSError`` when the port cannot be had.
     """
     (sock,) = config.create_sockets().insecure_sockets
-    context = WorkerContext(None)
-    house = House(limits, Places(limits.connections_max))
+    house = House(app, config, log, limits, Places(limits.connections_max))
 
     async def serve(taken: socket.socket) -> None:
-        stream = _stream(taken, tls)
-        await Connection(house, app, config, context, stream).run()
+        await Connection(house, _stream(taken, tls)).run()
 
     with sock:
         _bound_writes(sock)
@@ -89,7 +84,7 @@ async def listen(
         task_status.started(f"{scheme}://{repr_socket_addr(sock.family, sock.getsockname())}")
         async with trio.open_nursery() as connections:
             async with trio.open_nursery() as listening:
-                listening.start_soon(_take, sock, serve, connections, config)
+                listening.start_soon(_take, sock, serve, connections, log)
                 listening.start_soon(_send_idle_away, house.places, config.keep_alive_timeout)
                 await close.wait()
                 listening.cancel_scope.cancel()
@@ -99,48 +94,13 @@ async def listen(
             trio.lowlevel.notify_closing(sock)
             sock.close()
             connections.cancel_scope.deadline = trio.current_time() + config.graceful_timeout
-            await context.terminated.set()
+            house.ending.set()
             await trio.sleep(LAST_WORDS_S)
             house.places.end()
 
 
-class HypercornLog:
-    """hypercorn's own messages as events of ours; its access log is not used."""
-
-    log: Log
-
-    def __init__(self, config: Config) -> None:
-        self._log: Log = config.smsp_log  # type: ignore[attr-defined] # put there by hypercorn_config
-
-    async def access(self, *_arguments: object) -> None:
-        """Requests are logged by the application."""
-
-    async def debug(self, message: str, *_arguments: object, **_more: object) -> None:
-        self._log.debug("server.said", message=message)
-
-    async def info(self, message: str, *_arguments: object, **_more: object) -> None:
-        self._log.debug("server.said", message=message)
-
-    async def warning(self, message: str, *_arguments: object, **_more: object) -> None:
-        self._log.warning("server.said", message=message)
-
-    async def error(self, message: str, *_arguments: object, **_more: object) -> None:
-        self._log.error("server.said", message=message)
-
-    exception = error
-    critical = error
-
-    def connection_failed(self, error: BaseException) -> None:
-        """A caller made hypercorn fail."""
-        self._log.warning("server.connection_failed", **described(error))
-
-    def no_room(self, error: OSError) -> None:
-        """No connection can be taken for the moment."""
-        self._log.error("server.no_room", **described(error))
-
-
 async def _take(
-    listening: socket.socket, serve: Serve, connections: trio.Nursery, config: Config
+    listening: socket.socket, serve: Serve, connections: trio.Nursery, log: Log
 ) -> None:
     while True:
         await trio.lowlevel.wait_readable(listening)
@@ -152,7 +112,7 @@ async def _take(
             if error.errno in _OUR_FAULT:
                 raise
             if error.errno in _NO_ROOM:
-                config.log.no_room(error)
+                log.error("server.no_room", **described(error))
                 await trio.sleep(NO_ROOM_S)
             # Else it is the connection's: its caller has left before it was taken.
 

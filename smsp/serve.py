@@ -114,9 +114,7 @@ async def _run(
 ) -> int:
     services, log = running.services, running.services.log
     graceful_s = settings.drain_timeout_s + LAST_ANSWERS_S
-    config = hypercorn_config(
-        settings.host, settings.port, log, idle_s=idle_s, graceful_s=graceful_s
-    )
+    config = hypercorn_config(settings.host, settings.port, idle_s=idle_s, graceful_s=graceful_s)
     tls, limits = _tls(settings), Limits(connections_max=connections_max())
     close_listener, served = trio.Event(), trio.Event()
 
@@ -125,6 +123,7 @@ async def _run(
             await listen(
                 create_app(services),
                 config,
+                log,
                 close_listener,
                 tls=tls,
                 limits=limits,

@@ -64,12 +64,14 @@ async def running(
 ) -> AsyncIterator[Server]:
     """A server with these services; at the end it closes as on SIGTERM, and has to end in time."""
     services = fake_services(**overrides)
-    config = hypercorn_config("127.0.0.1", 0, services.log, idle_s=idle_s, graceful_s=GRACEFUL_S)
+    config = hypercorn_config("127.0.0.1", 0, idle_s=idle_s, graceful_s=GRACEFUL_S)
     close, ended = trio.Event(), trio.Event()
 
     async def serve(task_status):
         app = create_app(services)
-        await listen(app, config, close, tls=tls, limits=limits, task_status=task_status)
+        await listen(
+            app, config, services.log, close, tls=tls, limits=limits, task_status=task_status
+        )
         ended.set()
 
     async with trio.open_nursery() as nursery:
