@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -70,6 +71,17 @@ def test_the_schema_is_one() -> None:
     Draft202012Validator.check_schema(SCHEMA)
     with pytest.raises(ValidationError):
         LINE.validate({"event": "email.lost"})
+
+
+def test_the_schema_knows_every_event() -> None:
+    """Each that the product names, and no other; an outcome's own event is made of its word."""
+    product = Path(smsp.__file__).parent
+    source = "".join(path.read_text("utf-8") for path in product.rglob("*.py"))
+    known = set(SCHEMA["properties"]["event"]["enum"])
+    kinds = {event.partition(".")[0] for event in known}
+    named = set(re.findall(rf'"((?:{"|".join(kinds)})\.[a-z_]+)"', source))
+    of_outcomes = {f"email.{one}" for one in ("sent", "rejected", "not_sent", "unknown", "refused")}
+    assert named | of_outcomes == known
 
 
 def test_every_notice_is_a_line_of_that_shape() -> None:
