@@ -21,14 +21,12 @@ from functional_tests.audit.books import Told
 from functional_tests.audit.conduct import Conduct, is_free
 from functional_tests.audit.line import Answer, Line, NoAnswer
 from functional_tests.audit.promise import End, Request
+from functional_tests.kit.audit import STATUS_AND_TIMES
 
 PATIENCE_S = 60.0
 """Longer than any answer may take."""
 OUTCOMES = {
-    (200, "sent"): End.SENT,
-    (422, "rejected"): End.REJECTED,
-    (503, "not_sent"): End.NOT_SENT,
-    (504, "unknown"): End.UNKNOWN,
+    (status, outcome): End[outcome.upper()] for outcome, (status, _) in STATUS_AND_TIMES.items()
 }
 AT_THE_DOOR = {(503, "draining"), (503, "busy"), (409, "in_progress")}
 BALANCERS_OWN = {502, 504}

@@ -16,7 +16,7 @@ import orjson
 from functional_tests.kit.polling import eventually
 from functional_tests.kit.ports import free_port
 from functional_tests.kit.processes import Process
-from smsp.simulator import API_KEY, DOMAIN
+from functional_tests.kit.simulators import account_at
 
 KINDS = {"mailgun": "mailgun", "sendgrid": "sendgrid", "mailgun-eu": "mailgun"}
 """The providers by their names with SMSP, which are those of their journals too."""
@@ -41,11 +41,8 @@ class Provider:
     @property
     def settings(self) -> dict[str, str]:
         """The variables of an account here."""
-        own = {"KIND": self.kind, "API_KEY": API_KEY, "BASE_URL": f"http://127.0.0.1:{self._port}"}
-        if self.kind == "mailgun":
-            own["DOMAIN"] = DOMAIN
-        prefix = self.name.upper().replace("-", "_")
-        return {f"SMSP_{prefix}_{setting}": value for setting, value in own.items()}
+        own = account_at(f"http://127.0.0.1:{self._port}", self.name, self.kind)
+        return {f"SMSP_{setting}": value for setting, value in own.items()}
 
     def start(self) -> None:
         """Begin a life; returns when it takes mail."""

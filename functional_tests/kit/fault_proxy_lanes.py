@@ -7,7 +7,6 @@ the next.
 
 from __future__ import annotations
 
-import os
 import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
@@ -23,9 +22,8 @@ from functional_tests.kit.fault_proxy_lane import Case, Lane, each
 from functional_tests.kit.fault_proxy_tls import TlsDoor
 from functional_tests.kit.polling import eventually
 from functional_tests.kit.processes import Process, running
-from functional_tests.kit.simulators import Simulators, settings_for
+from functional_tests.kit.simulators import Simulators, account_at, settings_for
 from functional_tests.kit.smsp import KEY, Smsp, bugs_in
-from smsp.simulator import API_KEY, DOMAIN
 from smsp.simulator.loopback import HOST
 from tests.kit.peer import Peer
 
@@ -56,15 +54,6 @@ _NOT_CONFIGURED = dict.fromkeys(
     ),
     "",
 )
-
-
-class Server(Process):
-    """A process whose open files can be counted."""
-
-    @property
-    def open_files(self) -> int:
-        """How many there are now, sockets included."""
-        return len(os.listdir(f"/proc/{self._child.pid}/fd"))
 
 
 class Lanes:
@@ -136,7 +125,7 @@ class Lanes:
     @property
     def open_files(self) -> int:
         """How many SMSP has."""
-        assert isinstance(self.smsp.process, Server)
+        assert self.smsp.process is not None
         return self.smsp.process.open_files
 
     def check_open_files(self) -> None:
@@ -166,7 +155,7 @@ def running_lanes(
             if (proxy := FaultProxy(_far(kind, simulators, tls_door), tests_near=True))
         }
         environ = _environ(simulators, proxies) | {"SSL_CERT_FILE": str(folder / "authority.pem")}
-        process = Server("smsp", program, environ, folder / "log")
+        process = Process("smsp", program, environ, folder / "log")
         stack.enter_context(running(process, register))
         started = eventually(
             lambda: process.event("server.started"), "smsp has started", within_s=START_WITHIN_S
@@ -194,23 +183,17 @@ def _environ(simulators: Simulators, proxies: Mapping[str, FaultProxy]) -> dict[
         "TRIP": "consecutive:1000",
         "SETTLE_TIMEOUT": "20",
         "PROVIDERS": ",".join([*proxies, SPARE]),
-        **_account(SPARE, "sendgrid", simulators.urls["sendgrid"], PATIENT_S),
+        **account_at(simulators.urls["sendgrid"], SPARE, "sendgrid", TIMEOUT=f"{PATIENT_S:g}"),
     }
     for name, proxy in proxies.items():
         speed, kind, _ = name.split("-")
         scheme = "https" if speed == "tls" else "http"
         timeout_s = HASTY_S if speed == "hasty" else PATIENT_S
-        changes |= _account(name, kind, f"{scheme}://{HOST}:{proxy.port}", timeout_s)
-        changes[f"{_prefix(name)}_FROM_DOMAINS"] = f"{name}.example"
+        changes |= account_at(
+            f"{scheme}://{HOST}:{proxy.port}",
+            name,
+            kind,
+            TIMEOUT=f"{timeout_s:g}",
+            FROM_DOMAINS=f"{name}.example",
+        )
     return settings_for(simulators, **_NOT_CONFIGURED, **changes)
-
-
-def _account(name: str, kind: str, base_url: str, timeout_s: float) -> dict[str, str]:
-    own = {"KIND": kind, "API_KEY": API_KEY, "BASE_URL": base_url, "TIMEOUT": f"{timeout_s:g}"}
-    if kind == "mailgun":
-        own["DOMAIN"] = DOMAIN
-    return {f"{_prefix(name)}_{setting}": value for setting, value in own.items()}
-
-
-def _prefix(name: str) -> str:
-    return name.upper().replace("-", "_")

@@ -63,6 +63,11 @@ class Process:
         return self._child.pid
 
     @property
+    def open_files(self) -> int:
+        """How many it has now, sockets included."""
+        return len(os.listdir(f"/proc/{self._child.pid}/fd"))
+
+    @property
     def is_running(self) -> bool:
         """Whether it has not ended yet."""
         return self._child.poll() is None

@@ -73,11 +73,13 @@ def settings_for(simulators: Simulators, **changes: str) -> dict[str, str]:
 
 def account(simulators: Simulators, name: str, **changes: str) -> dict[str, str]:
     """The variables of one more account with Mailgun, for ``SMSP_PROVIDERS`` to name."""
-    own = {
-        "KIND": "mailgun",
-        "API_KEY": API_KEY,
-        "DOMAIN": DOMAIN,
-        "BASE_URL": simulators.urls["mailgun"],
-    }
+    return account_at(simulators.urls["mailgun"], name, "mailgun", **changes)
+
+
+def account_at(url: str, name: str, kind: str, **changes: str) -> dict[str, str]:
+    """The same with a simulated provider of this kind, wherever it is."""
+    own = {"KIND": kind, "API_KEY": API_KEY, "BASE_URL": url}
+    if kind == "mailgun":
+        own["DOMAIN"] = DOMAIN
     prefix = name.upper().replace("-", "_")
     return {f"{prefix}_{setting}": value for setting, value in (own | changes).items()}
