@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
-from math import isfinite
 from typing import TypeVar
 from uuid import UUID
 
@@ -34,19 +33,13 @@ from smsp.web.replies import (
     route_reply,
     too_many_reply,
 )
+from smsp.web.send_options import BadOption, SendOptions, options_of
 from smsp.web.services import Services
 
 T = TypeVar("T")
 
-DEADLINE_S_MIN, DEADLINE_S_MAX = 0.05, 300.0
-"""What ``SMSP-Deadline`` may be, in seconds. Who sends none is taken to wait for the longest:
-each phase of each call has its own, much shorter time anyway."""
-
 LARGE_BODY_BYTES = 2**20
 """A body of more than these is decoded in a thread."""
-
-KEY_CHARACTERS_MAX = 255
-"""Of an ``Idempotency-Key``."""
 
 
 def emails(services: Services) -> Blueprint:
@@ -57,12 +50,9 @@ def emails(services: Services) -> Blueprint:
     @needs(services, Scope.SEND)
     async def send_email() -> Response:
         request = asked()
-        refusal = _refusal_of_head(services, request)
-        if refusal is not None:
-            return refusal
-        patience_s = _patience_s(request)
-        if patience_s is None:
-            return _bad_deadline()
+        options = _options(services, request)
+        if isinstance(options, Response):
+            return options
         length = request.content_length
         size = services.max_body_bytes if length is None else length
         with services.body_budget.reserved(size) as granted:
@@ -73,8 +63,7 @@ def emails(services: Services) -> Blueprint:
             mail = await _aside(services, len(body), read)
             if not isinstance(mail, Mail):
                 return invalid_reply(mail)
-            deadline = request.arrived_at + patience_s
-            return await _answer(services, request, mail, len(body), deadline)
+            return await _answer(services, request, mail, len(body), options)
 
     @blueprint.get("/email/<id>")
     @needs(services, Scope.SEND)
@@ -95,16 +84,16 @@ async def _aside(services: Services, size: int, work: Callable[[], T]) -> T:
 
 
 async def _answer(
-    services: Services, request: Asked, mail: Mail, size: int, deadline: float
+    services: Services, request: Asked, mail: Mail, size: int, options: SendOptions
 ) -> Response:
     if mail.provider is not None and mail.provider not in services.mailroom.names:
         return invalid_reply(InvalidMessage((Fault("provider", "there is no such provider"),)))
     refusal = _refusal_of_key(services, request.key, mail)
     if refusal is not None:
         return refusal
-    if request.args.get("dryrun") == "true":
+    if options.dry_run:
         return route_reply(services.mailroom.route(mail))
-    key = request.field(b"idempotency-key")
+    key = options.idempotency_key
     send = Send(services.new_id(), mail, request.request_key, request.key.name, key)
     same = b"" if key is None else await _aside(services, size, partial(fingerprint, mail))
     claim = Claim(send.id, send.owner, same, key)
@@ -114,7 +103,7 @@ async def _answer(
         beginning = services.ledger.begin(claim, trio.current_time())
         if not isinstance(beginning, Begun):
             return _taken(beginning)
-        done = await _dispatch(services, send, deadline)
+        done = await _dispatch(services, send, request.arrived_at + options.patience_s)
     services.metrics.message(done.outcome)
     request.told = {"id": str(done.id), "outcome": done.outcome}
     return dispatched_reply(done)
@@ -176,7 +165,8 @@ def _find(ledger: Ledger, key: Key, message: str) -> Record | None:
         return None
 
 
-def _refusal_of_head(services: Services, request: Asked) -> Response | None:
+def _options(services: Services, request: Asked) -> SendOptions | Response:
+    """What the head asks for, or why its body is not even read."""
     key = request.field(b"idempotency-key")
     if services.readiness.draining and not services.ledger.holds(request.key.name, key):
         # Who asks again what became of a message is told the truth to the end.
@@ -189,41 +179,9 @@ def _refusal_of_head(services: Services, request: Asked) -> Response | None:
             "unsupported_media_type",
             "The content type must be application/json.",
         )
-    if key is not None and not (0 < len(key) <= KEY_CHARACTERS_MAX and _printable(key)):
+    options = options_of(request.scope["headers"], tuple(request.args.items(multi=True)))
+    if isinstance(options, BadOption):
         return error_reply(
-            HTTPStatus.BAD_REQUEST,
-            "invalid_idempotency_key",
-            f"Idempotency-Key must be 1 to {KEY_CHARACTERS_MAX} printable ASCII characters.",
-            field="Idempotency-Key",
+            HTTPStatus.BAD_REQUEST, options.code, options.message, field=options.field
         )
-    if request.args.get("dryrun", "false") not in ("true", "false"):
-        # What may be meant as a dry run must not be sent.
-        return error_reply(
-            HTTPStatus.BAD_REQUEST, "bad_request", "dryrun is true or false.", field="dryrun"
-        )
-    return None
-
-
-def _printable(text: str) -> bool:
-    return text.isascii() and text.isprintable()
-
-
-def _patience_s(request: Asked) -> float | None:
-    text = request.field(b"smsp-deadline")
-    if text is None:
-        return DEADLINE_S_MAX
-    try:
-        seconds = float(text)
-    except ValueError:
-        return None
-    in_range = isfinite(seconds) and DEADLINE_S_MIN <= seconds <= DEADLINE_S_MAX
-    return seconds if in_range else None
-
-
-def _bad_deadline() -> Response:
-    return error_reply(
-        HTTPStatus.BAD_REQUEST,
-        "invalid_deadline",
-        f"SMSP-Deadline must be a number of seconds from {DEADLINE_S_MIN} to {DEADLINE_S_MAX:g}.",
-        field="SMSP-Deadline",
-    )
+    return options

@@ -74,7 +74,7 @@ def bad_request() -> JsonObject:
         | error("invalid_deadline", deadline, field="SMSP-Deadline")
         | error(
             "invalid_idempotency_key",
-            "Idempotency-Key must be 1 to 255 printable ASCII characters.",
+            "Idempotency-Key must be 1 to 256 printable ASCII characters, once.",
             field="Idempotency-Key",
         )
         | key_in_url()

@@ -120,7 +120,7 @@ CASES = {
         headers={"Content-Type": "application/json"}, body={"data": b'{"toaddress": }'}
     ),
     "invalid_deadline": lambda: Case(headers={"SMSP-Deadline": "301"}),
-    "invalid_idempotency_key": lambda: Case(headers={"Idempotency-Key": "k" * 256}),
+    "invalid_idempotency_key": lambda: Case(headers={"Idempotency-Key": "k" * 257}),
     "in_progress": lambda: _keyed(parsed(), over=False),
     "idempotency_mismatch": lambda: _keyed(replace(parsed(), subject="another"), over=True),
     "key_in_url": lambda: Case("/email?api_key=a-key"),
