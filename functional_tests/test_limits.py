@@ -12,6 +12,7 @@ import pytest
 import trio
 
 from functional_tests.kit.server import LIVEZ, POST, ended_within_s, request, running
+from functional_tests.kit.smsp import KEY
 from smsp.listener import Limits
 from smsp.outcome import Sent
 from tests.kit.web import FakeMailroom, dispatched, message
@@ -124,8 +125,31 @@ def test_two_thousand_slow_callers(start_smsp, simulators):
     assert sum(simulators.taken().values()) == 41
 
 
+def test_bodies_that_do_not_come(start_smsp):
+    """Eleven callers who announce 25 MiB each, more than there is room for, and send none of it:
+    everybody else's mail is sent, and one of those callers is read when its body comes."""
+    smsp = start_smsp()
+    body = message()
+    lines = ["POST /email HTTP/1.1", "Host: x", f"X-API-KEY: {KEY}"]
+    lines += ["Content-Type: application/json", "Content-Length: %d", "", ""]
+    head = "\r\n".join(lines).encode()
+    with ExitStack() as idle:
+        for _ in range(11):
+            connection = idle.enter_context(_connected(smsp.http.base_url))
+            connection.sendall(head % (25 * 2**20))
+        late = idle.enter_context(_connected(smsp.http.base_url))
+        late.sendall(head % len(body))
+        assert [smsp.send().outcome for _ in range(5)] == ["sent"] * 5
+        late.sendall(body)
+        assert late.recv(4096).startswith(b"HTTP/1.1 200 ")
+
+
+def _connected(url):
+    return socket.create_connection((url.host, url.port), timeout=10)
+
+
 def _slow_caller(url):
-    connection = socket.create_connection((url.host, url.port))
+    connection = _connected(url)
     connection.sendall(HALF_A_HEAD)
     return connection
 

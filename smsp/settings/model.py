@@ -130,7 +130,8 @@ class Settings(KeySettings):
         256 * 2**20,
         validation_alias="SMSP_MAX_BUFFERED_BYTES",
         validate_default=True,
-        description="all requests held at once; beyond it a new one is answered 503 `busy`",
+        description="the bodies of all requests held at once, counted as they come; one that "
+        "cannot grow is answered 503 `busy`. With several keys one holds at most half of it",
     )
     drain_timeout_s: Annotated[float, seconds(0, 3600)] = Field(
         10.0,
@@ -207,8 +208,16 @@ class Settings(KeySettings):
     @field_validator("max_buffered_bytes")
     @classmethod
     def _room_for_one(cls, buffered_bytes: int, info: ValidationInfo) -> int:
-        if buffered_bytes < info.data.get("max_body_bytes", buffered_bytes):
+        body_bytes: int = info.data.get("max_body_bytes", 0)
+        if buffered_bytes < body_bytes:
             raise ValueError("must not be below SMSP_MAX_BODY_BYTES")
+        names = {key.name for key in info.data.get("api_keys", ())}
+        several = len(names) + (info.data.get("api_key") is not None) > 1
+        if several and buffered_bytes < 2 * body_bytes:
+            raise ValueError(
+                "must not be below twice SMSP_MAX_BODY_BYTES: with several keys one holds at most "
+                "half of it"
+            )
         return buffered_bytes
 
     @field_validator("tls_key")

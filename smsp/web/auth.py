@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from hmac import compare_digest
 
-from smsp.keys import Key, digest_of
+from smsp.keys import Key, Scope, digest_of
 from smsp.web.rates import Bucket
 
 KEY_NAMES_IN_URLS = frozenset(
@@ -22,13 +22,15 @@ class Keyring:
     """All keys that open something, and how often each has been used of late."""
 
     def __init__(self, keys: Iterable[Key]) -> None:
-        self._keys = tuple(keys)
-        self._buckets = _buckets(self._keys, {})
+        self._buckets: dict[str, Bucket] = {}
+        self.replace(keys)
 
     def replace(self, keys: Iterable[Key]) -> None:
         """From now on these are the keys. Whose rate stays the same goes on where it was."""
         self._keys = tuple(keys)
         self._buckets = _buckets(self._keys, self._buckets)
+        self.one_sends = len({key.name for key in self._keys if Scope.SEND in key.scopes}) <= 1
+        """Whether no second key may send."""
 
     def has(self, key: Key) -> bool:
         """Whether this key still opens something."""

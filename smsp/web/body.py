@@ -1,7 +1,7 @@
 """A request's body, read from the connection when somebody asks for it.
 
 Reading on demand is what lets a key be checked before a byte of the body is read. Owns how long a
-body may take, and how large it may be.
+body may take, how large it may be, and that room is made for each piece before it is kept.
 """
 
 from __future__ import annotations
@@ -20,6 +20,14 @@ if TYPE_CHECKING:
 BODY_S_MAX = 60.0
 """Seconds in which a whole body must have come."""
 BODY_GRACE_S, BODY_BYTES_PER_S_MIN = 10.0, 4096
+
+
+Grow = Callable[[int], bool]
+"""Makes room for so many bytes more; false if there is none."""
+
+
+class NoRoom(Exception):
+    """There is no room for the rest of a body."""
 
 
 class PulledBody(TrioBody):
@@ -42,9 +50,23 @@ class PulledBody(TrioBody):
         self._bytes_max = inf if max_content_length is None else max_content_length
         self._expected_bytes = expected_content_length or 0
         self._pieces = bytearray()
+        self._grow: Grow = _unbudgeted
 
     def __await__(self) -> Generator[object, None, bytes]:
         return self._pulled().__await__()
+
+    async def read(self, grow: Grow | None = None, *, bytes_max: int | None = None) -> bytes:
+        """The whole body, for whose pieces ``grow`` makes room as they come; with ``bytes_max``
+        it may be no longer than that.
+
+        Raises :class:`NoRoom`; ``RequestEntityTooLarge``; ``RequestTimeout`` when it does not come
+        in time; ``ClientDisconnected``.
+        """
+        if grow is not None:
+            self._grow = grow
+        if bytes_max is not None:
+            self._bytes_max = min(self._bytes_max, bytes_max)
+        return await self._pulled()
 
     def clear(self) -> None:
         """Forget what has been read."""
@@ -56,18 +78,17 @@ class PulledBody(TrioBody):
         if message["type"] != "http.request":
             self.left = True
             return
-        self._pieces += message.get("body", b"")
+        self._keep(message.get("body", b""))
         self.complete = not message.get("more_body", False)
 
     async def _pulled(self) -> bytes:
         began_at = trio.current_time()
         whole = None if self._pieces or self.complete else self.take_whole()
         if whole is not None:
-            self._pieces += whole
             self.complete = True
+            self._keep(whole)
         while True:
-            if max(len(self._pieces), self._expected_bytes) > self._bytes_max:
-                self.clear()
+            if self._expected_bytes > self._bytes_max:
                 raise RequestEntityTooLarge
             if self.complete:
                 return bytes(self._pieces)
@@ -77,6 +98,20 @@ class PulledBody(TrioBody):
                 await self.pull()
             if patience.cancelled_caught:
                 raise RequestTimeout
+
+    def _keep(self, piece: bytes) -> None:
+        if len(self._pieces) + len(piece) > self._bytes_max:
+            self.clear()
+            raise RequestEntityTooLarge
+        if not self._grow(len(piece)):
+            self.clear()
+            raise NoRoom
+        self._pieces += piece
+
+
+def _unbudgeted(_amount: int) -> bool:
+    """For bodies that nobody counts: they are small, or of no account."""
+    return True
 
 
 def patience_until(began_at: float, received_bytes: int) -> float:

@@ -1,4 +1,8 @@
-"""PURE. How many bytes of request bodies are held at once."""
+"""PURE. How many bytes of request bodies are held at once, in all and for each key.
+
+Bytes are counted as they come, not when they are announced: a caller who announces much and sends
+nothing takes no room from anybody. Room is never waited for: what cannot grow is refused.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +11,56 @@ from contextlib import contextmanager
 
 
 class ByteBudget:
-    """A bound over all requests together. Not waited for: who does not fit is refused."""
+    """A bound over the bodies of all requests together: ``bytes_max``. Where there are several
+    keys, the bodies of one never hold more than half of it."""
 
     def __init__(self, bytes_max: int) -> None:
-        self._left = bytes_max
+        self._bytes_max = bytes_max
+        self._held_bytes = 0
+        self._held_by: dict[str, int] = {}
 
     @contextmanager
-    def reserved(self, amount: int) -> Iterator[bool]:
-        """Hold ``amount`` bytes for the length of a block; false if they are not to be had."""
-        granted = amount <= self._left
-        if granted:
-            self._left -= amount
+    def share(self, owner: str, *, alone: bool) -> Iterator[Share]:
+        """Room for one body for the length of a block. ``owner`` is the name of its key;
+        ``alone``, whether there is no other key that could want room."""
+        share = Share(self, owner, self._bytes_max if alone else self._bytes_max // 2)
         try:
-            yield granted
+            yield share
         finally:
-            if granted:
-                self._left += amount
+            self._give_back(owner, share.held_bytes)
+
+    def take(self, owner: str, amount: int, owner_bytes_max: int) -> bool:
+        """Hold so many bytes more for an owner; false, and nothing is held, if they do not fit."""
+        owner_bytes = self._held_by.get(owner, 0) + amount
+        if self._held_bytes + amount > self._bytes_max or owner_bytes > owner_bytes_max:
+            return False
+        self._held_bytes += amount
+        self._held_by[owner] = owner_bytes
+        return True
+
+    def _give_back(self, owner: str, amount: int) -> None:
+        if amount == 0:
+            return
+        self._held_bytes -= amount
+        left = self._held_by[owner] - amount
+        if left:
+            self._held_by[owner] = left
+        else:
+            del self._held_by[owner]
+
+
+class Share:
+    """The room of one body. It only grows; the end of its block gives all of it back."""
+
+    def __init__(self, budget: ByteBudget, owner: str, owner_bytes_max: int) -> None:
+        self._budget = budget
+        self._owner = owner
+        self._owner_bytes_max = owner_bytes_max
+        self.held_bytes = 0
+
+    def grow(self, amount: int) -> bool:
+        """Make room for so many bytes more; false, and it stays as it is, if there is none."""
+        granted = self._budget.take(self._owner, amount, self._owner_bytes_max)
+        if granted:
+            self.held_bytes += amount
+        return granted

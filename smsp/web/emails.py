@@ -22,6 +22,7 @@ from smsp.ledger import Begun, Claim, Full, InProgress, Ledger, Mismatch, Record
 from smsp.mail import Mail, Send, fingerprint
 from smsp.message import Fault, InvalidMessage, parse
 from smsp.web.asked import Asked, asked
+from smsp.web.body import NoRoom
 from smsp.web.gate import needs
 from smsp.web.replies import (
     busy_reply,
@@ -53,12 +54,12 @@ def emails(services: Services) -> Blueprint:
         options = _options(services, request)
         if isinstance(options, Response):
             return options
-        length = request.content_length
-        size = services.max_body_bytes if length is None else length
-        with services.body_budget.reserved(size) as granted:
-            if not granted:
-                return busy_reply("busy", "Too many messages are being read. Try again soon.")
-            body: bytes = await request.body
+        alone = services.keyring.one_sends
+        with services.body_budget.share(request.key.name, alone=alone) as share:
+            try:
+                body = await request.body.read(share.grow)
+            except NoRoom:
+                return _no_room()
             read = partial(parse, body, control_headers=services.control_headers)
             mail = await _aside(services, len(body), read)
             if not isinstance(mail, Mail):
@@ -74,6 +75,13 @@ def emails(services: Services) -> Blueprint:
         return record_reply(record)
 
     return blueprint
+
+
+def _no_room() -> Response:
+    """503, and the end of the connection: the rest of the body would only be thrown away."""
+    reply = busy_reply("busy", "Too many messages are being read. Try again soon.")
+    reply.headers["Connection"] = "close"
+    return reply
 
 
 async def _aside(services: Services, size: int, work: Callable[[], T]) -> T:

@@ -6,14 +6,16 @@ from http import HTTPStatus
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from quart import Blueprint, Response, request
+from quart import Blueprint, Response
 
 from smsp.keys import Scope
+from smsp.web.asked import asked
 from smsp.web.gate import needs
 from smsp.web.replies import error_reply, json_reply, snapshot_json
 from smsp.web.services import Services
 
 HOLD_S_MAX = 7 * 24 * 3600.0
+ORDER_BYTES_MAX = 4096
 
 
 class Order(BaseModel):
@@ -41,7 +43,7 @@ def orders(services: Services) -> Blueprint:
     async def order_circuit(name: str) -> Response:
         if name not in services.mailroom.names:
             return error_reply(HTTPStatus.NOT_FOUND, "not_found", "There is no such provider.")
-        body = await request.get_data(cache=True, as_text=False, parse_form_data=False)
+        body = await asked().body.read(bytes_max=ORDER_BYTES_MAX)
         try:
             order = Order.model_validate_json(body)
         except ValidationError as error:

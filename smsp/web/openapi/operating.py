@@ -30,6 +30,11 @@ def order_circuit() -> JsonObject:
             "Error",
             examples=error("not_found", "There is no such provider."),
         ),
+        "413": answer(
+            "The body is larger than any order.",
+            "Error",
+            examples=error("too_large", "The body is too large."),
+        ),
         "422": answer(
             "The order is not understood.",
             "Error",

@@ -175,6 +175,20 @@ def test_a_bad_text_is_one_mistake(variable, text, message):
     assert mistakes_in({**PIGEON, variable: text}) == {variable: message}
 
 
+def test_room_for_a_message_of_each_of_several_keys():
+    """One key holds at most half of the room, so with several it must have room for two."""
+    second = {"SMSP_API_KEYS": f"app:send:{'0' * 64}"}
+    tight = {"SMSP_MAX_BODY_BYTES": "2048", "SMSP_MAX_BUFFERED_BYTES": "4095"}
+    refused = {
+        "SMSP_MAX_BUFFERED_BYTES": "must not be below twice SMSP_MAX_BODY_BYTES: with several "
+        "keys one holds at most half of it"
+    }
+
+    assert mistakes_in({**PIGEON, **tight}) == {}
+    assert mistakes_in({**PIGEON, **tight, **second}) == refused
+    assert mistakes_in({**PIGEON, **tight, **second, "SMSP_MAX_BUFFERED_BYTES": "4096"}) == {}
+
+
 def test_every_variable_has_a_bad_text_here():
     """The two lists above leave out no variable."""
     marks = (test_a_bad_text_is_one_mistake, test_a_variable_is_read)

@@ -2,59 +2,161 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import pytest
 import trio
+from hypothesis import given
+from hypothesis import strategies as st
 from trio.testing import wait_all_tasks_blocked
 
+from smsp.keys import Key, digest_of
 from smsp.web.app import create_app
+from smsp.web.auth import Keyring
 from smsp.web.budget import ByteBudget
 from tests.kit.asgi import Caller
-from tests.kit.web import Client, FakeMailroom, dispatched, fake_services, message
+from tests.kit.web import (
+    KEY,
+    SEND_KEY,
+    Client,
+    FakeMailroom,
+    dispatched,
+    fake_services,
+    message,
+)
 
 BODY = message()
 ROOM = len(BODY)
 
 
 def services_with_room_for_one(**fields):
-    """Services that hold one body of this size and not a byte more."""
-    return fake_services(max_body_bytes=ROOM, body_budget=ByteBudget(ROOM), **fields)
+    """Services that hold one body of this size of each key, and not a byte more."""
+    return fake_services(max_body_bytes=ROOM, body_budget=ByteBudget(2 * ROOM), **fields)
 
 
 def test_what_fits_is_granted():
-    """Reservations are granted as long as they fit together."""
+    """Bodies grow for as long as they fit together; one that does not stays as it is."""
     budget = ByteBudget(10)
-    with budget.reserved(6) as first, budget.reserved(4) as second, budget.reserved(1) as third:
-        assert (first, second, third) == (True, True, False)
-    with budget.reserved(10) as whole:
-        assert whole
+    with budget.share("a", alone=True) as first, budget.share("a", alone=True) as second:
+        assert first.grow(6)
+        assert second.grow(3)
+        assert not second.grow(2)
+        assert second.grow(1)
+        assert not first.grow(1)
+    with budget.share("a", alone=True) as whole:
+        assert whole.grow(10)
+
+
+def test_a_key_holds_half():
+    """One of several keys has half of the room for all its bodies; the other half stays free."""
+    budget = ByteBudget(11)
+    with budget.share("a", alone=False) as first, budget.share("a", alone=False) as second:
+        assert first.grow(3)
+        assert second.grow(2)
+        assert not second.grow(1)
+        with budget.share("b", alone=False) as other:
+            assert other.grow(5)
+            assert not other.grow(1)
+    with budget.share("a", alone=False) as again:
+        assert again.grow(5)
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("abc"), st.lists(st.integers(0, 8), max_size=4)), max_size=8
+    ),
+    st.booleans(),
+)
+def test_it_holds_what_it_granted(bodies, alone):
+    """Never more than the bound is held, nor more than its part by one key; a refusal takes
+    nothing, and in the end all of it is there again."""
+    budget, held = ByteBudget(20), dict.fromkeys("abc", 0)
+    with ExitStack() as stack:
+        for owner, amounts in bodies:
+            share = stack.enter_context(budget.share(owner, alone=alone))
+            for amount in amounts:
+                fits = sum(held.values()) + amount <= 20
+                fits = fits and held[owner] + amount <= (20 if alone else 10)
+                assert share.grow(amount) == fits
+                held[owner] += amount if fits else 0
+    with budget.share("a", alone=True) as whole:
+        assert whole.grow(20)
 
 
 def test_an_error_gives_it_back():
-    """What was reserved comes back however the block ends."""
+    """What is held comes back however the block ends."""
     budget = ByteBudget(10)
-    with pytest.raises(ValueError, match="broken"), budget.reserved(10):
-        raise ValueError("broken")
-    with budget.reserved(10) as whole:
-        assert whole
+
+    def break_off():
+        with budget.share("a", alone=True) as share:
+            share.grow(10)
+            raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        break_off()
+    with budget.share("a", alone=True) as whole:
+        assert whole.grow(10)
 
 
 @pytest.mark.parametrize("headers", [{"Content-Length": str(ROOM)}, {}], ids=["length", "none"])
-async def test_busy_before_reading(nursery, headers):
-    """While others hold the room, 503 ``busy`` comes without reading; a length is not needed."""
+async def test_bodies_that_do_not_come_take_no_room(nursery, headers):
+    """Any number of callers who announce a body and send nothing: another is served at once."""
+    services = services_with_room_for_one()
+    app = create_app(services)
+    silent = [Caller(app, headers=headers) for _ in range(11)]
+    for caller in silent:
+        nursery.start_soon(caller.exchange)
+    await wait_all_tasks_blocked()
+    assert [caller.status for caller in silent] == [None] * 11
+    assert (await Client(services).post()).status == 200
+    silent[0].says(BODY)
+    await wait_all_tasks_blocked()
+    assert silent[0].status == 200
+
+
+async def test_a_body_that_cannot_grow(nursery):
+    """It is refused in that moment, 503 ``busy`` and the connection's end, and takes no room any
+    more; the one that has the room is read to its end."""
     mailroom = FakeMailroom()
     app = create_app(services_with_room_for_one(mailroom=mailroom))
-    first, second = Caller(app, headers=headers), Caller(app, headers=headers)
-    nursery.start_soon(first.exchange)
-    await wait_all_tasks_blocked()
-    nursery.start_soon(second.exchange)
+    first, second = Caller(app), Caller(app)
+    for caller in (first, second):
+        nursery.start_soon(caller.exchange)
+        caller.says(BODY[: ROOM // 2], more=True)
+        await wait_all_tasks_blocked()
+    second.says(BODY[ROOM // 2 :])
     await wait_all_tasks_blocked()
     assert first.status is None
     assert (second.status, second.json["code"]) == (503, "busy")
-    assert second.headers["retry-after"] == "1"
+    assert (second.headers["retry-after"], second.headers["connection"]) == ("1", "close")
     assert mailroom.sends == []
-    first.says(BODY)
+    first.says(BODY[ROOM // 2 :])
     await wait_all_tasks_blocked()
     assert first.status == 200
+
+
+async def test_another_key_is_served(nursery):
+    """However many bodies one key has begun, another key's message finds room."""
+    services = services_with_room_for_one()
+    app = create_app(services)
+    for _ in range(3):
+        greedy = Caller(app)
+        nursery.start_soon(greedy.exchange)
+        greedy.says(BODY[:-1], more=True)
+        await wait_all_tasks_blocked()
+    assert (await Client(services).post()).status == 503
+    assert (await Client(services).post(key=SEND_KEY)).status == 200
+
+
+async def test_the_only_key_has_all_of_it(nursery):
+    """Where no second key may send, all the room is that key's."""
+    only = Keyring((Key("all", digest_of(KEY)), Key("watcher", digest_of("w"), frozenset())))
+    services = fake_services(max_body_bytes=ROOM, body_budget=ByteBudget(2 * ROOM), keyring=only)
+    first = Caller(create_app(services))
+    nursery.start_soon(first.exchange)
+    first.says(BODY[:-1], more=True)
+    await wait_all_tasks_blocked()
+    assert (await Client(services).post()).status == 200
 
 
 async def test_a_message_is_held_until_it_is_dispatched(nursery):

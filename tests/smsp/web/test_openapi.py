@@ -15,8 +15,8 @@ from smsp.mail import Mail
 from smsp.message import EmailMessage, parse
 from smsp.outcome import Reason
 from smsp.web.app import REQUEST_KEY_CHARACTERS_MAX, create_app
-from smsp.web.send_options import DEADLINE_S_MAX, DEADLINE_S_MIN
 from smsp.web.replies import ErrorCode
+from smsp.web.send_options import DEADLINE_S_MAX, DEADLINE_S_MIN
 from tests.kit.openapi import Described
 from tests.kit.web import fake_services
 

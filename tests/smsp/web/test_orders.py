@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from smsp.web.orders import ORDER_BYTES_MAX
 from tests.kit.web import OBSERVE_KEY, SEND_KEY, Client, FakeMailroom, fake_services
 
 CIRCUIT = "/providers/mailgun/circuit"
@@ -58,6 +59,14 @@ async def test_what_is_no_order_changes_nothing(client, mailroom, body, field):
 
     assert (answer.status, answer.json["code"]) == (422, "invalid_order")
     assert answer.json["field"] == field
+    assert mailroom.orders == []
+
+
+async def test_an_order_is_short(client, mailroom):
+    """What is longer than any order is not read to its end: it would be held by nobody's leave."""
+    answer = await client.ask(CIRCUIT, "PUT", data=b'{"state": "open"}' + b" " * ORDER_BYTES_MAX)
+
+    assert (answer.status, answer.json["code"]) == (413, "too_large")
     assert mailroom.orders == []
 
 
