@@ -124,10 +124,20 @@ def manifests():
     return {one["kind"]: one for one in yaml.safe_load_all(block("kubernetes"))}
 
 
-@pytest.mark.parametrize("kind", ["Deployment", "Service", "PodDisruptionBudget"])
+@pytest.mark.parametrize("kind", ["Deployment", "Service"])
 def test_the_manifest(kind):
     """Kubernetes would take it: every field is known, and of its type."""
     kubernetes_validate.validate(manifests()[kind], "1.31", strict=True)
+
+
+def test_no_two_nodes_behind_what_does_not_hash():
+    """A Service deals requests out at random: two nodes behind it would send a message of one
+    ``Idempotency-Key`` twice, so the manifest never has two, in an update neither."""
+    assert set(manifests()) == {"Deployment", "Service"}
+    spec = manifests()["Deployment"]["spec"]
+    assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
+    service = yaml.safe_load(block("compose"))["services"]["smsp"]
+    assert service.keys().isdisjoint({"deploy", "scale"})
 
 
 def test_the_pod_has_no_rights():
