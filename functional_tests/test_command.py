@@ -43,11 +43,12 @@ def test_the_package_is_the_command():
 
 @pytest.mark.parametrize("command", ["serve", "demo"])
 def test_a_port_in_use(taken_port, command):
-    """Exit status 1, and one line that says why."""
+    """Exit status 1, and one line that says where, why, and which variables say so."""
     done = smsp(command, "--port", taken_port, **(MOCK if command == "serve" else {}))
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
-    assert "in use" in line
+    where = f"127.0.0.1 port {taken_port} (SMSP_HOST, SMSP_PORT)"
+    assert line == f"cannot listen on {where}: Address already in use"
 
 
 def test_no_key_no_start():

@@ -137,7 +137,11 @@ async def _run(
         await nursery.start(running.supervisor.run)
         services.readiness.started = True
         nursery.start_soon(tell, services)
-        url = await nursery.start(answer_callers)
+        try:
+            url = await nursery.start(answer_callers)
+        except OSError as error:
+            at = f"{settings.host} port {settings.port} (SMSP_HOST, SMSP_PORT)"
+            raise OSError(f"cannot listen on {at}: {error.strerror}") from error
         log.info("server.started", url=url, version=services.version)
         on_listening(url)
         await anext(signals)

@@ -23,7 +23,7 @@ from smsp.settings.model import FILES, KEYS, MOCK_MODE, OWN, Settings, variable_
 from smsp.settings.plugins import tell_of_plugins
 from smsp.settings.providers import ProviderSettings, read_providers
 from smsp.settings.tls import TlsFault, server_tls
-from smsp.settings.values import parse_flag
+from smsp.settings.values import is_address, is_port, parse_flag
 
 __all__ = [
     "Caller",
@@ -73,6 +73,7 @@ def load(
     given = os.environ if environ is None else environ
     reading = Reading({**given, **overrides}, read_file)
     reading.know(FUNCTIONAL_TESTS_OWN)
+    _listen_where_the_platform_says(reading, given)
     settings = _settings(reading)
     own_variables = reading.known
     tell_of_plugins(reading, found)
@@ -89,6 +90,7 @@ def load(
     reading.refuse_unknown()
     _judge_tls(reading, settings)
     _warn_of_a_short_key(reading, settings)
+    _warn_of_one_provider(reading, providers)
     if settings is None or reading.mistakes:
         raise SettingsError(reading.mistakes)
     return settings.model_copy(update={"providers": providers, "warnings": reading.warnings})
@@ -146,6 +148,19 @@ def _taken(reading: Reading, variables: Iterable[str]) -> Mapping[str, str]:
     return {variable: text for variable, text in texts.items() if text is not None}
 
 
+def _listen_where_the_platform_says(reading: Reading, environ: Mapping[str, str]) -> None:
+    """The first SMSP read ``HOST`` and ``PORT``, as many platforms set them. Compilers and shells
+    export a ``HOST`` of another meaning, so only an address is one."""
+    host, port = environ.get("HOST", ""), environ.get("PORT", "")
+    if is_address(host) and not reading.is_set("SMSP_HOST"):
+        reading.stand_in("SMSP_HOST", "HOST", host)
+    if port and not reading.is_set("SMSP_PORT"):
+        if is_port(port):
+            reading.stand_in("SMSP_PORT", "PORT", port)
+        else:
+            reading.warn("PORT is ignored: it is no port number")
+
+
 def _is_mock(reading: Reading) -> bool:
     """Asked by itself, so that no mistake elsewhere makes the mock's user hear of credentials."""
     try:
@@ -177,3 +192,8 @@ def _warn_of_a_short_key(reading: Reading, settings: Settings | None) -> None:
     key = None if settings is None else settings.api_key
     if key is not None and len(key) < KEY_CHARACTERS_MIN:
         reading.warn(f"SMSP_API_KEY has fewer than {KEY_CHARACTERS_MIN} characters: easy to guess")
+
+
+def _warn_of_one_provider(reading: Reading, providers: tuple[ProviderSettings, ...]) -> None:
+    if len(providers) == 1 and providers[0].own is not None:
+        reading.warn(f"{providers[0].name} is the only provider: while it fails, no mail is sent")

@@ -1,11 +1,13 @@
 """Which accounts at which kinds of provider there are, and whose variable is whose.
 
 Owns the names that ``SMSP_PROVIDERS`` gives, and what may be a name. Must not know what the
-settings of any kind mean: it is told their names only.
+settings of any kind mean: it is told their names only. An entry that is nothing known is never
+repeated in a message: it may be a secret in the wrong place.
 """
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -29,7 +31,9 @@ SettingsByKind = Mapping[str, tuple[str, ...]]
 """For each kind, what may follow ``SMSP_<NAME>_``."""
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
-_QUOTED_CHARACTERS_MAX = 40
+_NAME_CHARACTERS = "1 to 32 lower-case letters, digits and hyphens, a letter first"
+_ALIKE = 0.7
+"""How much of a name must be a kind's for it to be what was meant (difflib's ratio)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +95,13 @@ def _is_begun(reading: Reading, kind: str, settings: SettingsByKind) -> bool:
 
 
 def _faults(names: tuple[str, ...], own_variables: frozenset[str]) -> Iterator[str]:
-    for place, name in enumerate(names):
+    for number, name in enumerate(names, start=1):
         if not _NAME.fullmatch(name):
-            yield f"has {name[:_QUOTED_CHARACTERS_MAX]!r}, which is no name: [a-z][a-z0-9-]{{0,31}}"
+            yield f"has in entry {number} no name: {_NAME_CHARACTERS}"
         elif name == "events":
             yield "cannot have 'events', the path of the event stream"
-        elif name in names[:place]:
-            yield f"names {name!r} more than once"
+        elif name in names[: number - 1]:
+            yield f"has in entry {number} a name that it has before"
         elif captured := _captured(name, own_variables):
             yield f"cannot have {name!r}: it would capture {captured}, a variable of SMSP's own"
         elif is_injected(prefix_of(name)) or is_injected(f"{prefix_of(name)}HOST"):
@@ -124,12 +128,28 @@ def _account(
     elif kind is not None and kind in settings:
         return Account(name, kind)
     elif kind is None:
-        reading.refuse(variable, f"is required: {name!r} is not itself a kind ({_list(settings)})")
+        _refuse_without_kind(reading, name, names, settings)
     else:
         reading.refuse(variable, f"must be one of: {_list(settings)}")
     # What this account's variables mean cannot be told, so none of them is a mistake yet.
     reading.know_all_under(prefix_of(name))
     return None
+
+
+def _refuse_without_kind(
+    reading: Reading, name: str, names: tuple[str, ...], settings: SettingsByKind
+) -> None:
+    prefix = prefix_of(name)
+    if reading.has_any_under(prefix):
+        reading.refuse(f"{prefix}{KIND}", f"is required: one of {_list(settings)}")
+        return
+    meant = difflib.get_close_matches(name, list(settings), n=1, cutoff=_ALIKE)
+    hint = f"did you mean {meant[0]}?" if meant else f"kinds are {_list(settings)}"
+    reading.refuse(
+        PROVIDERS,
+        f"has in entry {names.index(name) + 1} neither a kind nor a name with a {PREFIX}<NAME>_"
+        f"{KIND}: {hint}",
+    )
 
 
 def _list(kinds: Iterable[str]) -> str:

@@ -114,6 +114,11 @@ class Reading:
         if other in self._lost:
             self._lost.add(variable)
 
+    def stand_in(self, variable: str, foreign: str, text: str) -> None:
+        """``variable`` is not set: it has the text of one that is not SMSP's own. It is told."""
+        self._texts[variable] = text
+        self.warn(f"{variable} is taken from {foreign}")
+
     def know(self, variables: Iterable[str]) -> None:
         """These names are right, though nobody reads them here."""
         self._known.update(variables)
@@ -123,6 +128,10 @@ class Reading:
         self._known.update(
             name.removesuffix(_FILE) for name in self._texts if name.startswith(prefix)
         )
+
+    def has_any_under(self, prefix: str) -> bool:
+        """Whether any variable that begins with ``prefix`` is there."""
+        return any(name.startswith(prefix) for name in self._texts)
 
     def is_set(self, variable: str) -> bool:
         """Whether the variable has a text, by itself or in a file."""

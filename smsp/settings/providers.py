@@ -193,7 +193,7 @@ def read_providers(
     named = read_accounts(reading, settings, own_variables, unnamed)
     used = (Account(MOCK, MOCK),) if mock else named
     if not used and not reading.is_set(PROVIDERS):
-        reading.refuse(PROVIDERS, f"is required, or the credentials of {' or '.join(unnamed)}")
+        reading.refuse(PROVIDERS, _what_to_name(reading, settings, unnamed))
     names = tuple(account.name for account in used)
     _set_aside(reading, settings, named, names)
     built = (_provider(reading, account, kinds, names, inherited) for account in used)
@@ -202,6 +202,14 @@ def read_providers(
         for provider in providers:
             _judge_probe(reading, provider, poll_address)
     return providers
+
+
+def _what_to_name(reading: Reading, settings: SettingsByKind, unnamed: Collection[str]) -> str:
+    """The kinds whose variables are set must still be named."""
+    begun = [kind for kind in settings if reading.has_any_under(prefix_of(kind))]
+    if begun:
+        return f"is required: set {PROVIDERS}={','.join(begun)} to use what is configured"
+    return f"is required, or the credentials of {' or '.join(unnamed)}"
 
 
 def _set_aside(

@@ -19,8 +19,8 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 MASKED = "**********"
 
-_TRUE = frozenset({"true", "1", "yes", "on"})
-_FALSE = frozenset({"false", "0", "no", "off"})
+_TRUE = frozenset({"true", "t", "1", "yes", "on"})
+_FALSE = frozenset({"false", "f", "0", "no", "off"})
 _WHOLE = re.compile(r"[0-9]{1,15}")
 _DECIMAL = re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})?|\.[0-9]{1,15}")
 _DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9-]{1,63}")
@@ -76,7 +76,7 @@ def whole(lowest: int, highest: int, unit: str = "") -> Parsed:
 
 
 def parse_flag(text: str) -> bool:
-    """Yes or no, in the spellings that container tools produce."""
+    """Yes or no, in the spellings that container tools produce, and Go's ``strconv.ParseBool``."""
     if text.lower() in _TRUE:
         return True
     if text.lower() in _FALSE:
@@ -90,6 +90,17 @@ def parse_host(text: str) -> str:
     if not _HOST.fullmatch(bare) and _ip(bare) is None:
         raise ValueError("must be a host name or an IP address")
     return bare
+
+
+def is_address(text: str) -> bool:
+    """Whether this is something to listen on whatever names mean here: an IP address, or
+    ``localhost``."""
+    return text == "localhost" or _ip(text) is not None
+
+
+def is_port(text: str) -> bool:
+    """Whether this is a TCP port's number; 0 for any that is free."""
+    return _WHOLE.fullmatch(text) is not None and int(text) <= 65535
 
 
 def parse_key(text: str) -> SecretStr:

@@ -103,3 +103,8 @@ def loaded(
 ) -> Settings:
     """The settings in ``base`` and ``more``, where pigeons and owls are the kinds."""
     return load({**base, **more}, kinds=PIGEONS, unnamed=unnamed or tuple(PIGEONS))
+
+
+def doubts_of(settings: Settings) -> tuple[str, ...]:
+    """What the settings warn of, but that one provider is few: most tests need no second one."""
+    return tuple(told for told in settings.warnings if "is the only provider" not in told)

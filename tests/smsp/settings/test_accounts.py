@@ -6,7 +6,8 @@ import pytest
 
 from smsp.providers import KINDS, UNNAMED
 from smsp.settings import load
-from tests.kit.environments import MAILGUN, PIGEON, loaded, mistakes_in
+from smsp.settings.kinds import own_settings
+from tests.kit.environments import MAILGUN, PIGEON, doubts_of, loaded, mistakes_in
 
 OWL = {"SMSP_OWL_TOKEN": "owl-secret", "SMSP_OWL_LOFT_NAME": "barn"}
 TWO = {
@@ -19,6 +20,8 @@ TWO = {
     "SMSP_PIGEON_TOKEN": "pigeon-secret",
     "SMSP_PIGEON_LOFT_NAME": "north",
 }
+NO_NAME = "no name: 1 to 32 lower-case letters, digits and hyphens, a letter first"
+NO_KIND = "neither a kind nor a name with a SMSP_<NAME>_KIND:"
 
 
 def names(settings):
@@ -42,7 +45,7 @@ def test_a_kind_that_needs_a_name_is_not_used_for_its_credentials():
 
     assert names(settings) == ["owl"]
     unused = "not used, as their provider is not: SMSP_PIGEON_TOKEN, SMSP_PIGEON_LOFT_NAME"
-    assert settings.warnings == (unused,)
+    assert doubts_of(settings) == (unused,)
 
 
 def test_only_the_kinds_of_the_first_smsp_need_no_name():
@@ -53,7 +56,7 @@ def test_only_the_kinds_of_the_first_smsp_need_no_name():
 
     assert names(settings) == ["mailgun"]
     assert "not used, as their provider is not: SMSP_RESEND_API_KEY" in settings.warnings
-    message = "is required, or the credentials of mailgun or sendgrid"
+    message = "is required: set SMSP_PROVIDERS=resend to use what is configured"
     assert mistakes_in({**base, **environ}, KINDS, UNNAMED) == {"SMSP_PROVIDERS": message}
     named = load({**base, **environ, "SMSP_PROVIDERS": "resend"})
     assert names(named) == ["resend"]
@@ -115,7 +118,7 @@ def test_variables_of_a_kind_that_is_not_named_are_warned_about():
     settings = loaded({**PIGEON, **OWL}, SMSP_PROVIDERS="pigeon")
 
     assert names(settings) == ["pigeon"]
-    assert settings.warnings == (
+    assert doubts_of(settings) == (
         "not used, as their provider is not: SMSP_OWL_TOKEN, SMSP_OWL_LOFT_NAME",
     )
 
@@ -123,11 +126,11 @@ def test_variables_of_a_kind_that_is_not_named_are_warned_about():
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("Pigeon", "has 'Pigeon', which is no name: [a-z][a-z0-9-]{0,31}"),
-        ("9", "has '9', which is no name: [a-z][a-z0-9-]{0,31}"),
-        ("p" * 33, f"has '{'p' * 33}', which is no name: [a-z][a-z0-9-]{{0,31}}"),
-        ("pigeon,", "has '', which is no name: [a-z][a-z0-9-]{0,31}"),
-        ("pigeon,pigeon", "names 'pigeon' more than once"),
+        ("Pigeon", f"has in entry 1 {NO_NAME}"),
+        ("pigeon,9", f"has in entry 2 {NO_NAME}"),
+        ("p" * 33, f"has in entry 1 {NO_NAME}"),
+        ("pigeon,", f"has in entry 2 {NO_NAME}"),
+        ("pigeon,pigeon", "has in entry 2 a name that it has before"),
         ("events", "cannot have 'events', the path of the event stream"),
         ("service", "cannot have 'service': its variables look like those of a container link"),
         ("port-80", "cannot have 'port-80': its variables look like those of a container link"),
@@ -177,7 +180,7 @@ def test_all_faults_of_the_names_are_told():
         (
             {"SMSP_PROVIDERS": "grey"},
             "SMSP_GREY_KIND",
-            "is required: 'grey' is not itself a kind (pigeon, owl)",
+            "is required: one of pigeon, owl",
         ),
         (
             {"SMSP_PROVIDERS": "grey", "SMSP_GREY_KIND": "goose"},
@@ -194,6 +197,59 @@ def test_all_faults_of_the_names_are_told():
 def test_a_provider_is_of_a_known_kind(more, variable, message):
     """Until that is so, nothing is said about its other variables."""
     assert mistakes_in({**PIGEON, "SMSP_GREY_TOKEN": "x", **more})[variable] == message
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("pigoen", f"has in entry 1 {NO_KIND} did you mean pigeon?"),
+        ("pigeon,owls", f"has in entry 2 {NO_KIND} did you mean owl?"),
+        ("grey", f"has in entry 1 {NO_KIND} kinds are pigeon, owl"),
+    ],
+)
+def test_a_misspelt_kind_suggests_the_right_one(text, message):
+    """Where nothing else is set for that name, the name itself is what is wrong."""
+    assert mistakes_in({**PIGEON, "SMSP_PROVIDERS": text}) == {"SMSP_PROVIDERS": message}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_two_letters_changed_over_suggest_every_kind(kind):
+    """``sendgird`` is ``sendgrid``, and so with each of ours."""
+    if len(kind) < 5:
+        pytest.skip("of so few letters, most are changed over")
+    text = kind[:-3] + kind[-2] + kind[-3] + kind[-1]
+    found = mistakes_in({**PIGEON, "SMSP_PROVIDERS": text}, KINDS)
+    assert found["SMSP_PROVIDERS"].endswith(f"did you mean {kind}?")
+
+
+@pytest.mark.parametrize(
+    "secret", ["sk-live-0123456789abcdef", "SG.aBcDeF_0123", "key0123,key4567", "pigeon,re-abcdef"]
+)
+def test_a_secret_in_place_of_a_name_is_not_told(secret):
+    """Whatever stands there may be one: it is named by its place."""
+    found = mistakes_in({**PIGEON, "SMSP_PROVIDERS": secret})
+    assert list(found) == ["SMSP_PROVIDERS"]
+    for part in secret.split(","):
+        assert part == "pigeon" or part not in found["SMSP_PROVIDERS"].lower()
+        assert part == "pigeon" or part not in found["SMSP_PROVIDERS"]
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in UNNAMED])
+def test_credentials_alone_say_which_name_to_set(kind):
+    """Whoever has configured a provider and not named it is told what to set."""
+    base = {name: text for name, text in MAILGUN.items() if "MG" not in name}
+    variable = f"SMSP_{kind.upper()}_{own_settings(KINDS[kind])[0].setting}"
+    found = mistakes_in({**base, variable: "x"}, KINDS, UNNAMED)
+    message = f"is required: set SMSP_PROVIDERS={kind} to use what is configured"
+    assert found["SMSP_PROVIDERS"] == message
+
+
+def test_one_provider_is_few():
+    """SMSP in front of a single provider starts, with a warning; two need none."""
+    told = "pigeon is the only provider: while it fails, no mail is sent"
+    assert loaded(PIGEON).warnings == (told,)
+    assert loaded({**PIGEON, **OWL}).warnings == ()
+    assert loaded().warnings == ()
 
 
 def test_a_name_that_is_a_kind_may_say_so():

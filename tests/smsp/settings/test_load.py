@@ -50,6 +50,7 @@ def test_defaults():
         "warnings": (
             "SMSP_MAILGUN_PROBE is auto: each probe (state of the sending queue, then a message in "
             "test mode) is billed; status costs nothing",
+            "mailgun is the only provider: while it fails, no mail is sent",
         ),
     }
 
@@ -283,6 +284,56 @@ def test_mock_mode_sets_the_providers_aside():
         "not used, as their provider is not: "
         "SMSP_PIGEON_TOKEN, SMSP_PIGEON_LOFT_NAME, SMSP_GREY_KIND",
     )
+
+
+def address_of(**environ: str):
+    """Where SMSP listens, and what it warns of."""
+    settings = loaded({**MOCK, **environ})
+    return settings.host, settings.port, settings.warnings
+
+
+def test_the_platform_s_names_for_the_address():
+    """``PORT``, and a ``HOST`` that is an address, are read where ours are not set; it is told."""
+    assert address_of(PORT="9000", HOST="0.0.0.0") == (
+        "0.0.0.0",
+        9000,
+        ("SMSP_HOST is taken from HOST", "SMSP_PORT is taken from PORT"),
+    )
+    assert address_of(HOST="localhost")[0] == "localhost"
+    assert address_of(HOST="::1")[0] == "::1"
+
+
+@pytest.mark.parametrize("host", ["x86_64-pc-linux-gnu", "web-1", "", "0.0.0.0 ", "[::1"])
+def test_a_host_that_is_no_address_is_a_build_tool_s(host):
+    """Compilers and shells export ``HOST`` for something else: it is left alone."""
+    assert address_of(HOST=host) == ("127.0.0.1", 8080, ())
+
+
+@pytest.mark.parametrize("port", ["tcp://10.0.0.1:80", "65536", "-1", "http", "9_0"])
+def test_a_port_that_is_none_is_left_alone(port):
+    """Also that of the platform; and it is told."""
+    assert address_of(PORT=port) == ("127.0.0.1", 8080, ("PORT is ignored: it is no port number",))
+
+
+def test_our_own_names_go_first():
+    """From the environment, from a file, and from the command line."""
+    assert address_of(PORT="9000", SMSP_PORT="9001", SMSP_HOST="::1", HOST="0.0.0.0") == (
+        "::1",
+        9001,
+        (),
+    )
+    in_file = {**MOCK, "PORT": "9000", "SMSP_PORT_FILE": "/run/port"}
+    assert load(in_file, read_file=lambda _path: b"9002").port == 9002
+    assert load({**MOCK, "PORT": "9000"}, overrides={"SMSP_PORT": "9003"}).port == 9003
+    injected = load({**MOCK, "PORT": "9000", "SMSP_PORT": "tcp://10.0.0.1:80"})
+    assert injected.port == 9000
+
+
+@pytest.mark.parametrize("text", ["t", "T", "1", "true", "TRUE"])
+def test_mock_mode_as_the_first_smsp_read_it(text):
+    """Go's ``strconv.ParseBool`` read it there."""
+    settings = loaded({**MOCK, "SMSP_MOCK_EMAIL_SERVICE": text})
+    assert [provider.name for provider in settings.providers] == ["mock"]
 
 
 def test_settings_cannot_be_changed():

@@ -6,7 +6,7 @@ import pytest
 
 from smsp.providers import KINDS
 from smsp.settings import load
-from tests.kit.environments import KEY, mistakes_in
+from tests.kit.environments import KEY, doubts_of, mistakes_in
 
 ACCOUNTS = {
     "mailgun": {"API_KEY": "mailgun-secret", "DOMAIN": "mg.example.org"},
@@ -33,7 +33,7 @@ def environ_of(kind: str, probe: str, address: str = REAL) -> dict[str, str]:
 
 def warnings_of(kind: str, probe: str, address: str = REAL) -> tuple[str, ...]:
     """What is told at the start of it."""
-    return load(environ_of(kind, probe, address)).warnings
+    return doubts_of(load(environ_of(kind, probe, address)))
 
 
 @pytest.mark.parametrize("kind", ACCOUNTS)
@@ -99,6 +99,6 @@ def test_what_plays_a_provider_on_this_machine_sends_no_bill():
     """As in the demo; a provider behind an address of another machine may be the real one."""
     environ = environ_of("mailgun", "auto")
     here = environ | {"SMSP_MAILGUN_BASE_URL": "http://127.0.0.1:8081"}
-    assert load(here).warnings == ()
-    assert load(environ | {"SMSP_MAILGUN_BASE_URL": "https://egress.example.org"}).warnings
-    assert load(here | {"SMSP_MAILGUN_PROBE": "message"}).warnings
+    assert doubts_of(load(here)) == ()
+    assert doubts_of(load(environ | {"SMSP_MAILGUN_BASE_URL": "https://egress.example.org"}))
+    assert doubts_of(load(here | {"SMSP_MAILGUN_PROBE": "message"}))
