@@ -269,3 +269,19 @@ async def test_late_outcome(late, outcome, retry_after):
     assert (known.outcome, known.retry_after_s) == (outcome, retry_after)
     assert [one.result for one in known.attempts] == [NOT_UNDERSTOOD.answer, late]
     assert known.id == done.id
+
+
+@pytest.mark.parametrize(
+    "late",
+    [
+        NotSent(Reason.REFUSED_4XX, Blame.NOBODY),
+        NotSent(Reason.SENDER_NOT_ALLOWED, Blame.NOBODY),
+    ],
+)
+async def test_a_late_4xx_where_a_provider_was_never_asked(late):
+    """The first provider's late words refuse nothing for the second, which was not asked: not
+    ``rejected``, so that its caller may try again."""
+    done = (await dispatch(TIMED_OUT, SENT))[0]
+    assert (done.outcome, len(done.attempts)) == ("unknown", 1)
+    known = done.with_late({"p0": late})
+    assert (known.outcome, known.retry_after_s) == ("not_sent", 1)

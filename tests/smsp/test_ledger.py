@@ -241,9 +241,25 @@ def test_a_settling_message_is_never_forgotten():
     assert ledger.find(first.id, "app", KEPT_S * 9) is not None
 
 
+def test_a_key_that_holds_nothing_has_its_whole_share():
+    """Whatever has been freed, forgotten or has grown old in between: it counts for nothing."""
+    ledger = Ledger(4)
+    for number in range(50):
+        outcome = ("not_sent", "sent", "rejected")[number % 3]
+        one = claim(key=str(number))
+        assert ledger.begin(one, 0.0) == Begun()
+        ledger.end(one.id, done(one.id, outcome), 0.0)
+    ledger.begin(claim(key="later", owner="other"), 1.0 + KEPT_S)
+    assert ledger.keys == 1
+
+    assert [ledger.begin(claim(key=key), 1.0 + KEPT_S) for key in "ab"] == [Begun(), Begun()]
+    assert ledger.begin(claim(key="c"), 1.0 + KEPT_S) == Full()
+
+
 class LedgerModel(RuleBasedStateMachine):
     """Against a model that keeps everything: whatever the ledger says, it never lets one key
-    send twice unless the first was proven not sent, or was forgotten on purpose."""
+    send twice unless the first was proven not sent, or was forgotten on purpose; and it says
+    ``Full`` only of a share that is all in use."""
 
     @initialize(keys_max=st.integers(2, 6))
     def start(self, keys_max: int) -> None:
@@ -274,6 +290,9 @@ class LedgerModel(RuleBasedStateMachine):
         if isinstance(answer, Full):
             assert key is not None
             assert self.ledger.forgotten == before
+            in_use = [one for one in held if one.key is not None]
+            mine = [one for one in in_use if one.owner == owner]
+            assert len(in_use) >= self.keys_max or len(mine) >= max(1, self.keys_max // 2)
 
     @precondition(lambda self: self.running)
     @rule(data=st.data(), outcome=st.sampled_from(sorted(RESULTS)), late=st.booleans())

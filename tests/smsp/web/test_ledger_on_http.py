@@ -146,13 +146,30 @@ async def test_a_key_that_cannot_be_kept_is_refused(key: str):
 
 
 async def test_a_dry_run_uses_no_key():
-    """It sends nothing, so there is nothing to remember."""
+    """It sends nothing, so there is nothing to remember; and a key that is known tells nothing."""
     client, mailroom = caller(dispatched(Sent("id")))
 
-    await client.ask("/email?dryrun=true", "POST", headers=KEYED, data=message())
-    real = await post(client)
+    dry = await client.ask("/email?dryrun=true", "POST", headers=KEYED, data=message())
+    assert dry.json["valid"] is True
+    assert (mailroom.sends, client.services.ledger.keys) == ([], 0)
 
-    assert (real.status, len(mailroom.sends)) == (200, 1)
+    real = await post(client)
+    assert (real.json["outcome"], len(mailroom.sends)) == ("sent", 1)
+    dry = await client.ask("/email?dryrun=true", "POST", headers=KEYED, data=message())
+    assert dry.json["valid"] is True
+    assert len(mailroom.sends) == 1
+
+
+async def test_the_key_and_its_owner_go_with_the_message():
+    """A provider that knows repetitions by a key of ours must get the same one after a crash: it
+    is made of these two."""
+    client, mailroom = caller(dispatched(Sent("id")), dispatched(Sent("id")))
+
+    await post(client)
+    await client.post(key=SEND_KEY)
+
+    told = [(send.owner, send.idempotency_key) for send in mailroom.sends]
+    assert told == [("all", "order-42"), ("sender", None)]
 
 
 async def test_a_node_that_stops_still_tells_what_it_knows():
