@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import click
 
 if TYPE_CHECKING:
+    from smsp.client import Sent
     from smsp.settings import Settings
 
 EXIT_FAILED, EXIT_WRONG = 1, 2
@@ -198,7 +199,14 @@ def _send(url: str | None, message: dict[str, object], deadline_s: float | None)
         click.echo(json.dumps(outcome.answer, indent=2))
     elif not isinstance(outcome, Sent):
         _complain(outcome.message)
+    if isinstance(outcome, Sent) and outcome.refusedrecipientscount:
+        _complain(_left_out(outcome))
     return 0 if isinstance(outcome, Sent) else EXIT_FAILED
+
+
+def _left_out(sent: Sent) -> str:
+    named = ", ".join(f"{one.address} ({one.reason})" for one in sent.refusedrecipients or ())
+    return f"recipients refused: {sent.refusedrecipientscount}" + (f": {named}" if named else "")
 
 
 def _status(caller: tuple[str, str], *, watch: bool, as_json: bool) -> bool:

@@ -41,13 +41,30 @@ Answer = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedRecipient:
+    """Somebody who will not get the message; ``reason`` is one of SMSP's words, ``detail`` the
+    provider's own, if it had any."""
+
+    address: str
+    reason: str
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Sent:
-    """A provider has taken the message; ``messageid`` is its own id for it, if it gave one."""
+    """A provider has taken the message; ``messageid`` is its own id for it, if it gave one.
+
+    ``refusedrecipients`` are those who will not get it: at most 100, ``()`` if there are none,
+    ``None`` if the provider names nobody. ``refusedrecipientscount`` is how many there are, as far
+    as the provider says.
+    """
 
     id: str
     provider: str
     messageid: str | None
     answer: Answer
+    refusedrecipients: tuple[RefusedRecipient, ...] | None = None
+    refusedrecipientscount: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +231,8 @@ def _outcome(response: httpx.Response) -> Outcome:
     match _text(answer, "outcome"):
         case "sent":
             provider = _text(answer, "provider") or ""
-            return Sent(id, provider, _text(answer, "messageid"), answer)
+            messageid, refused = _text(answer, "messageid"), _refused(answer)
+            return Sent(id, provider, messageid, answer, refused, _refused_count(answer))
         case "rejected":
             return Rejected(id, message, answer)
         case "not_sent":
@@ -223,6 +241,23 @@ def _outcome(response: httpx.Response) -> Outcome:
             return Unknown(message, answer)
         case _:
             return _without_outcome(response, answer)
+
+
+def _refused(answer: Answer) -> tuple[RefusedRecipient, ...] | None:
+    rows = answer.get("refusedrecipients")
+    if not isinstance(rows, list):
+        return None
+    return tuple(_recipient(row) for row in rows if isinstance(row, dict))
+
+
+def _refused_count(answer: Answer) -> int:
+    count = answer.get("refusedrecipientscount")
+    return count if isinstance(count, int) else len(_refused(answer) or ())
+
+
+def _recipient(row: Mapping[str, object]) -> RefusedRecipient:
+    address, reason = _text(row, "address") or "", _text(row, "reason") or ""
+    return RefusedRecipient(address, reason, _text(row, "detail"))
 
 
 def _without_outcome(response: httpx.Response, answer: Answer) -> Outcome:

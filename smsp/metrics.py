@@ -27,7 +27,7 @@ from actors import (
 )
 from smsp.judgement import result_of
 from smsp.mail import Send
-from smsp.outcome import Outcome, word
+from smsp.outcome import Outcome, Result, Sent, word
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -54,6 +54,12 @@ class Metrics:
         self._registry = CollectorRegistry()
         self._attempts = self._counter("attempts", "Replies of circuits.", "provider", "outcome")
         self._messages = self._counter("messages", "Messages by what became of them.", "outcome")
+        self._recipients = self._counter(
+            "recipients_refused",
+            "Recipients left out of messages that were sent to others.",
+            "provider",
+            "reason",
+        )
         self._moves = self._counter(
             "circuit_transitions", "Moves of circuits.", "provider", "to", "reason"
         )
@@ -73,14 +79,18 @@ class Metrics:
         """Count what a circuit reports."""
         match notice:
             case Replied(circuit=name, reply=reply):
-                self._attempts(name, word(result_of(reply))).inc()
+                result = result_of(reply)
+                self._attempts(name, word(result)).inc()
                 if not isinstance(reply, Refused):
                     self._attempt_seconds(name).observe(notice.seconds)
+                self._refused(name, result)
+            case Settled(circuit=name, reply=reply):
+                self._refused(name, result_of(reply))
             case Moved(circuit=name, transition=move):
                 self._moves(name, move.target, move.reason).inc()
             case Probed(circuit=name, outcome=outcome):
                 self._probes(name, outcome).inc()
-            case Settled() | CallFailed() | Crashed():
+            case CallFailed() | Crashed():
                 pass  # told by the log; restarts are read from the snapshots
             case _:
                 assert_never(notice)
@@ -98,6 +108,11 @@ class Metrics:
     def exposition(self) -> bytes:
         """Everything, in Prometheus' text format."""
         return generate_latest(self._registry)
+
+    def _refused(self, name: str, result: Result) -> None:
+        if isinstance(result, Sent) and result.refused:
+            for reason, count in result.refused.by_reason.items():
+                self._recipients(name, reason).inc(count)
 
     def _counter(self, name: str, meaning: str, *labels: str) -> Callable[..., Counter]:
         return _children(Counter(f"smsp_{name}", meaning, labels, registry=self._registry))

@@ -12,7 +12,8 @@ Knows nothing of HTTP, circuits or any one provider.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
@@ -98,10 +99,57 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedRecipient:
+    """Somebody who will not get a message that others get; ``detail`` is for the caller only.
+
+    ``address`` is one of the message's own, with its domain in IDNA form.
+    """
+
+    address: str
+    reason: Reason
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedRecipients:
+    """Whom a provider has left out of a message that it has taken for others.
+
+    ``listed`` are at most ``REFUSED_LISTED_MAX``. ``unlisted`` is how many more there are: above
+    that, or not named by the provider. ``unlisted_reason`` is theirs.
+    """
+
+    listed: tuple[RefusedRecipient, ...] = ()
+    unlisted: int = 0
+    unlisted_reason: Reason = Reason.MESSAGE_REFUSED
+
+    @property
+    def count(self) -> int:
+        """How many recipients were refused."""
+        return len(self.listed) + self.unlisted
+
+    @property
+    def by_reason(self) -> Mapping[Reason, int]:
+        """How many were refused for which reason."""
+        counts = Counter(one.reason for one in self.listed)
+        counts[self.unlisted_reason] += self.unlisted
+        return +counts
+
+
+REFUSED_LISTED_MAX = 100
+NOBODY_REFUSED = RefusedRecipients()
+"""The provider's answer proves that it has taken the message for every recipient."""
+
+
+@dataclass(frozen=True, slots=True)
 class Sent:
-    """The provider said it has taken the message; ``message_id`` is its id for it, if any."""
+    """The provider said it has taken the message, for at least one of its recipients.
+
+    ``message_id`` is its id for it, if any. ``refused`` is ``None`` when the answer does not say
+    whether anybody was left out.
+    """
 
     message_id: str | None = None
+    refused: RefusedRecipients | None = None
 
 
 @dataclass(frozen=True, slots=True)

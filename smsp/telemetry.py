@@ -116,8 +116,10 @@ class Telemetry:
 
     def masked(self, mailboxes: Sequence[Mailbox]) -> list[str]:
         """Addresses as they may be logged: the first few, masked unless told otherwise."""
-        shown = mailboxes[:RECIPIENTS_LOGGED]
-        return [box.address if self._whole_addresses else mask(box) for box in shown]
+        return [self._shown(box.address) for box in mailboxes[:RECIPIENTS_LOGGED]]
+
+    def _shown(self, address: str) -> str:
+        return address if self._whole_addresses else _masked(address)
 
     def _replied(self, notice: Replied[Send, Outcome]) -> None:
         result = result_of(notice.reply)
@@ -133,8 +135,8 @@ class Telemetry:
         )
         if isinstance(result, Unknown):
             self._doubts.doubted(send.id)
-        if isinstance(result, Sent) and self._doubts.sent(send.id):
-            self.log.error("email.duplicated", **fields)
+        if isinstance(result, Sent):
+            self._sent(send.id, result, fields)
 
     def _settled(self, notice: Settled[Send, Outcome]) -> None:
         fields = _attempt_fields(notice)
@@ -144,10 +146,24 @@ class Telemetry:
             case Answered(answer=outcome):
                 reason = reason_of(outcome)
                 self.log.info("email.settled", outcome=word(outcome), reason=reason, **fields)
-                if isinstance(outcome, Sent) and self._doubts.sent(notice.question.id):
-                    self.log.error("email.duplicated", **fields)
+                if isinstance(outcome, Sent):
+                    self._sent(notice.question.id, outcome, fields)
             case _:
                 assert_never(notice.reply)
+
+    def _sent(self, message: UUID, sent: Sent, fields: dict[str, object]) -> None:
+        """What else is to be said of a message that was taken."""
+        refused = sent.refused
+        if refused is not None and refused.count:
+            self.log.warning(
+                "email.partly_refused",
+                recipients=[self._shown(one.address) for one in refused.listed[:RECIPIENTS_LOGGED]],
+                refused=refused.count,
+                reasons=list(refused.by_reason),
+                **fields,
+            )
+        if self._doubts.sent(message):
+            self.log.error("email.duplicated", **fields)
 
     def _probed(self, notice: Probed) -> None:
         name, reason = notice.circuit, notice.reason
@@ -173,7 +189,7 @@ class Telemetry:
 
 def mask(mailbox: Mailbox) -> str:
     """``a***@b.c``: enough to recognise an address that one knows, and no more."""
-    return f"{mailbox.local[:1]}***@{mailbox.ascii_domain}"
+    return _masked(mailbox.address)
 
 
 def described(error: BaseException) -> dict[str, object]:
@@ -207,6 +223,11 @@ class _Doubts:
         if before is not None:
             self._sent[message] = True
         return bool(before)
+
+
+def _masked(address: str) -> str:
+    local, _, domain = address.rpartition("@")
+    return f"{local[:1]}***@{domain}"
 
 
 def _attempt_fields(notice: Replied[Send, Outcome] | Settled[Send, Outcome]) -> dict[str, object]:

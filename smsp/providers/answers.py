@@ -144,6 +144,11 @@ def member(value: object, name: str) -> object:
     return value.get(name) if isinstance(value, dict) else None
 
 
+def items(value: object) -> list[object]:
+    """The items of a JSON list; none of anything else."""
+    return value if isinstance(value, list) else []
+
+
 def text(value: object) -> str:
     """A JSON string as it is; anything else as the empty string."""
     return value if isinstance(value, str) else ""

@@ -118,7 +118,8 @@ class Brevo:
         """201 with ``{"messageId": "<…>"}`` is sent; so is a duplicate, whose id is not told.
 
         Nothing but our key can be duplicate in a message: "the API returns a duplicate_parameter
-        error and does not process the request".
+        error and does not process the request". Neither says anything of single recipients: one
+        who is blocked becomes an event later.
         """
         body = answers.json_of(reply)
         duplicate = answers.member(body, "code") == "duplicate_parameter"

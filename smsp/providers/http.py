@@ -7,11 +7,11 @@ waits behind mail. Knows no provider's words and decides nothing about circuits.
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import assert_never
 
 import httpx
@@ -39,6 +39,9 @@ from smsp.providers.transport import Transport
 
 TransportFor = Callable[[int, ssl.SSLContext], httpx.AsyncBaseTransport]
 """Makes a transport with at most so many connections, to peers whom this context verifies."""
+
+Attempting = Callable[[Exchange], Awaitable[Outcome]]
+"""Makes the call of one message in an exchange, and reads its answer."""
 
 
 def _time_of_day() -> datetime:
@@ -99,40 +102,46 @@ class HttpProvider:
 
     async def _send(self, adapter: Adapter, send: Send, progress: Progress) -> Outcome:
         call = await self._encoder.call(adapter, send)
+        attempt = partial(self._attempt, adapter, call, send.mail.recipients)
         if keys(adapter):
-            return await self._send_keyed(adapter, call, progress)
-        return await self._first(adapter, call, Exchange(self.timeout_s, progress.commit), progress)
+            return await self._send_keyed(attempt, progress)
+        return await self._first(attempt, Exchange(self.timeout_s, progress.commit), progress)
 
-    async def _send_keyed(self, adapter: Adapter, call: HttpCall, progress: Progress) -> Outcome:
+    async def _send_keyed(self, attempt: Attempting, progress: Progress) -> Outcome:
         """Resolve a doubt by asking the same provider again with the same key.
 
         This goes on after the caller has been told that time is up, as any call does. Only ``Sent``
         resolves the doubt: a refusal of the repetition does not prove that the first was not taken.
         """
         first = Exchange(self.timeout_s, progress.commit, answer_s=self.timeout_s)
-        outcome = await self._first(adapter, call, first, progress)
+        outcome = await self._first(attempt, first, progress)
         for pause_s in ASK_AGAIN_AFTER_S:
             if not isinstance(outcome, Unknown):
                 break
             await trio.sleep(pause_s)
-            again = await self._attempt(adapter, call, Exchange(self.timeout_s))
+            again = await attempt(Exchange(self.timeout_s))
             if isinstance(again, Sent):
                 return again
         return outcome
 
-    async def _first(
-        self, adapter: Adapter, call: HttpCall, exchange: Exchange, progress: Progress
-    ) -> Outcome:
+    async def _first(self, attempt: Attempting, exchange: Exchange, progress: Progress) -> Outcome:
         """The exchange that the caller waits for: should it be cut short, it is known where."""
         try:
-            return await self._attempt(adapter, call, exchange)
+            return await attempt(exchange)
         finally:
             progress.stage = exchange.phase.name.lower()
 
-    async def _attempt(self, adapter: Adapter, call: HttpCall, exchange: Exchange) -> Outcome:
-        return outcome_of(
-            await exchange.run(self.transport, self._ready(adapter, call)), adapter.decode
-        )
+    async def _attempt(
+        self,
+        adapter: Adapter,
+        call: HttpCall,
+        recipients: tuple[Mailbox, ...],
+        exchange: Exchange,
+    ) -> Outcome:
+        result = await exchange.run(self.transport, self._ready(adapter, call))
+        if isinstance(result, HttpReply):
+            result = replace(result, recipients=recipients)
+        return outcome_of(result, adapter.decode)
 
     def _ready(self, adapter: Adapter, call: HttpCall) -> HttpCall:
         """The call as it is made: a signature is over the host that is really called."""

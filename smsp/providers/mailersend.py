@@ -18,8 +18,18 @@ import orjson
 from pydantic.dataclasses import dataclass
 
 from smsp.mail import Attachment, Mailbox, Send
-from smsp.outcome import Blame, NotSent, Outcome, Reason, Rejected, Sent, Unknown
-from smsp.providers import answers
+from smsp.outcome import (
+    NOBODY_REFUSED,
+    Blame,
+    NotSent,
+    Outcome,
+    Reason,
+    RefusedRecipients,
+    Rejected,
+    Sent,
+    Unknown,
+)
+from smsp.providers import answers, recipients
 from smsp.providers.answers import Answer
 from smsp.providers.credentials import ADAPTER_CONFIG, ApiKey
 from smsp.providers.payload import base64, bodies, email_and_name, filled
@@ -32,7 +42,7 @@ _NO_CREDITS = NotSent(Reason.NO_CREDITS, Blame.ACCOUNT)
 # "field: text; …". What is missing here is judged by its status alone.
 _ANSWERS = (
     # {"warnings": [{"type": "ALL_SUPPRESSED", "recipients": […]}]}, without an X-Message-Id
-    Answer(202, r"^ALL_SUPPRESSED\b", Rejected(Reason.SUPPRESSED)),
+    Answer(202, r"(^|; )ALL_SUPPRESSED\b", Rejected(Reason.SUPPRESSED)),
     # "You have reached trial account unique recipients limit. #MS42225", "Trial accounts can only
     # send emails to the administrator's email. #MS42225": under whichever field
     Answer(422, r"#MS42225|\btrial account", _NO_CREDITS),
@@ -103,7 +113,21 @@ class MailerSend:
         if reply.status != 202 or message_id is None or _all_suppressed(reply):
             return self._refusal(reply)
         paused = reply.headers.get("x-send-paused", "").strip().lower() == "true"
-        return Unknown(Reason.SUSPENDED) if paused else Sent(message_id)
+        if paused:
+            return Unknown(Reason.SUSPENDED)
+        return recipients.concluded(reply, message_id, self._refused(reply))
+
+    def _refused(self, reply: HttpReply) -> RefusedRecipients | None:
+        """There is no body where there is nothing to tell.
+
+        Else ``{"warnings": [{"type": "SOME_SUPPRESSED", "recipients": [{"email": "…", "reasons":
+        ["hard_bounced", "spam_complaint", "unsubscribed", "blocklisted"]}]}]}``.
+        """
+        if not reply.body.strip():
+            return NOBODY_REFUSED if reply.complete else None
+        return recipients.named(
+            reply, _suppressed(answers.json_of(reply)), (self.api_token.get_secret_value(),)
+        )
 
     def probe(self, address: Mailbox) -> tuple[ProbeCall, ...]:
         """Look at the API quota, then send the poll to nobody: to be told that ``to`` is required.
@@ -179,7 +203,18 @@ def _attachment(attachment: Attachment) -> dict[str, str]:
 
 
 def _all_suppressed(reply: HttpReply) -> bool:
-    return _words(reply).startswith("ALL_SUPPRESSED")
+    warnings = answers.items(answers.member(answers.json_of(reply), "warnings"))
+    return any(answers.member(each, "type") == "ALL_SUPPRESSED" for each in warnings)
+
+
+def _suppressed(body: object) -> Iterator[recipients.Naming]:
+    for warning in answers.items(answers.member(body, "warnings")):
+        if answers.member(warning, "type") != "SOME_SUPPRESSED":
+            continue
+        for each in answers.items(answers.member(warning, "recipients")):
+            reasons = map(answers.text, answers.items(answers.member(each, "reasons")))
+            email = answers.text(answers.member(each, "email"))
+            yield email, Reason.SUPPRESSED, ", ".join(filter(None, reasons))
 
 
 def _words(reply: HttpReply) -> str:

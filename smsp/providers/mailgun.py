@@ -83,7 +83,10 @@ class Mailgun:
         return self._post(send, *_fields(send))
 
     def decode(self, reply: HttpReply) -> Outcome:
-        """200 with ``{"id": "<…>", "message": "Queued. Thank you."}`` is sent, and nothing else."""
+        """200 with ``{"id": "<…>", "message": "Queued. Thank you."}`` is sent, and nothing else.
+
+        It says nothing of single recipients: who is on a suppression list is dropped later.
+        """
         body = answers.json_of(reply)
         queued = answers.text(answers.member(body, "message")).startswith("Queued")
         if reply.status == 200 and reply.complete and queued:

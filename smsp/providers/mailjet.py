@@ -17,8 +17,8 @@ import orjson
 from pydantic.dataclasses import dataclass
 
 from smsp.mail import Attachment, Mailbox, Send
-from smsp.outcome import Blame, NotSent, Outcome, Reason, Rejected, Sent
-from smsp.providers import answers
+from smsp.outcome import Blame, NotSent, Outcome, Reason, RefusedRecipients, Rejected, Sent
+from smsp.providers import answers, recipients
 from smsp.providers.answers import Answer
 from smsp.providers.credentials import ADAPTER_CONFIG, ApiKey
 from smsp.providers.headers import encoded
@@ -96,7 +96,7 @@ class Mailjet:
             return self._refusal(reply)
         if answers.member(message, "Status") == "success":
             number = answers.member(_first(answers.member(message, "To")), "MessageID")
-            return Sent(str(number) if isinstance(number, int) else None)
+            return Sent(str(number) if isinstance(number, int) else None, _refused(reply, message))
         status = answers.member(_first(answers.member(message, "Errors")), "StatusCode")
         if isinstance(status, int) and 400 <= status < 500:
             return self._refusal(replace(reply, status=status))
@@ -124,6 +124,20 @@ class Mailjet:
     def _basic(self) -> str:
         credentials = f"{self.api_key.get_secret_value()}:{self.secret_key.get_secret_value()}"
         return b64encode(credentials.encode()).decode()
+
+
+def _refused(reply: HttpReply, message: object) -> RefusedRecipients | None:
+    """Everybody whom the message was taken for is listed under To, Cc or Bcc, with an id.
+
+    Who is not was left out: so django-anymail reads it (``backends/mailjet.py``), though Mailjet
+    does not say so. Without all three lists, somebody may only not be told of.
+    """
+    lists = [answers.member(message, place) for place in ("To", "Cc", "Bcc")]
+    listed = [each for one in lists for each in answers.items(one)]
+    if not all(isinstance(one, list) for one in lists) and len(listed) < len(reply.recipients):
+        return None
+    taken = (answers.text(answers.member(each, "Email")) for each in listed)
+    return recipients.all_but(reply, taken, Reason.MESSAGE_REFUSED)
 
 
 def _message(send: Send) -> dict[str, object]:

@@ -17,7 +17,7 @@ from pydantic.dataclasses import dataclass
 
 from smsp.mail import Attachment, Mail, Mailbox, Send
 from smsp.outcome import Blame, NotSent, Outcome, Reason, Rejected, Sent
-from smsp.providers import answers
+from smsp.providers import answers, recipients
 from smsp.providers.answers import Answer
 from smsp.providers.credentials import ADAPTER_CONFIG, ApiKey
 from smsp.providers.headers import ascii_name_addr, encoded
@@ -74,7 +74,9 @@ class Mailtrap:
     def decode(self, reply: HttpReply) -> Outcome:
         """200 with ``{"success": true, "message_ids": ["…", …]}`` is sent, and nothing else.
 
-        There is an id for each recipient; the first stands for the message.
+        There is an id for each recipient, in the order to, cc, bcc (django-anymail,
+        ``backends/mailtrap.py``); the first stands for the message. With fewer of them, some
+        recipients were left out, and which ones is not told.
         """
         body = answers.json_of(reply)
         ids = answers.member(body, "message_ids")
@@ -82,7 +84,11 @@ class Mailtrap:
         if reply.status != 200 or not reply.complete or not succeeded or not isinstance(ids, list):
             return self._refusal(reply)
         message_id = answers.identifier(ids[0]) if ids else None
-        return Sent(message_id) if message_id else self._refusal(reply)
+        if not message_id:
+            return self._refusal(reply)
+        taken = sum(answers.identifier(each) is not None for each in ids)
+        missing = len(reply.recipients) - taken if reply.recipients else None
+        return Sent(message_id, recipients.counted(reply, missing, Reason.MESSAGE_REFUSED))
 
     def probe(self, address: Mailbox) -> tuple[ProbeCall, ...]:
         """Send the poll to nobody: to be told that an address is required.

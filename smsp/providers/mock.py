@@ -14,7 +14,7 @@ import trio
 
 from actors import Progress
 from smsp.mail import Send
-from smsp.outcome import Blame, NotSent, Outcome, Reason, Rejected, Sent
+from smsp.outcome import NOBODY_REFUSED, Blame, NotSent, Outcome, Reason, Rejected, Sent
 
 
 class MockProvider:
@@ -32,7 +32,7 @@ class MockProvider:
             case "reject":
                 return Rejected(Reason.MESSAGE_REFUSED, "the subject asked for it")
             case _:
-                return Sent(f"mock-{send.id}")
+                return Sent(f"mock-{send.id}", NOBODY_REFUSED)
 
     async def probe(self) -> Outcome:
         """The dummy message is taken."""

@@ -18,7 +18,7 @@ from pydantic.dataclasses import dataclass
 
 from smsp.mail import Attachment, Mail, Mailbox, Send
 from smsp.outcome import Blame, NotSent, Outcome, Reason, Rejected, Sent
-from smsp.providers import answers
+from smsp.providers import answers, recipients
 from smsp.providers.answers import Answer
 from smsp.providers.credentials import ADAPTER_CONFIG, ApiKey
 from smsp.providers.headers import encoded, name_addr
@@ -85,13 +85,16 @@ class Postal:
     def decode(self, reply: HttpReply) -> Outcome:
         """``{"status": "success", "data": {"message_id": …, "messages": {…}}}`` is sent.
 
-        There is an entry in ``messages`` for each recipient; without any, nobody gets the mail.
+        There is an entry in ``messages`` for each recipient, under the address without its name
+        (``OutgoingMessagePrototype#create_messages``). Who has none, should that ever be, does
+        not get the mail; without any entry nobody does.
         """
         data = _success(reply)
         messages = answers.member(data, "messages")
         if not isinstance(messages, dict) or not messages:
             return self._refusal(reply)
-        return Sent(answers.identifier(answers.member(data, "message_id")))
+        message_id = answers.identifier(answers.member(data, "message_id"))
+        return Sent(message_id, recipients.all_but(reply, messages, Reason.MESSAGE_REFUSED))
 
     def probe(self, address: Mailbox) -> tuple[ProbeCall, ...]:
         """Send the poll to nobody: to be told "NoRecipients".

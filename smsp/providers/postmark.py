@@ -20,8 +20,17 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from smsp.mail import Attachment, Mailbox, Send
-from smsp.outcome import Blame, NotSent, Outcome, Reason, Rejected, Sent
-from smsp.providers import answers
+from smsp.outcome import (
+    NOBODY_REFUSED,
+    Blame,
+    NotSent,
+    Outcome,
+    Reason,
+    RefusedRecipients,
+    Rejected,
+    Sent,
+)
+from smsp.providers import answers, recipients
 from smsp.providers.answers import Answer
 from smsp.providers.credentials import ADAPTER_CONFIG, ApiKey
 from smsp.providers.headers import encoded, name_addr
@@ -100,8 +109,7 @@ class Postmark:
         """200 with a ``MessageID`` is sent, unless it has an ``ErrorCode``.
 
         "Message accepted, but delivery may be delayed." comes without any ``ErrorCode``
-        (anymail/django-anymail issue 392). "Message OK, but will not deliver to these inactive
-        addresses: …" is sent, too: to the others.
+        (anymail/django-anymail issue 392), and says of no recipient that it gets the message.
         """
         body = answers.json_of(reply)
         code = answers.member(body, "ErrorCode")
@@ -113,7 +121,10 @@ class Postmark:
             # The same errors come with 422 as a rule.
             return self._refusal(replace(reply, status=422))
         accepted = code is None or number == 0
-        return Sent(message_id) if accepted and message_id else self._refusal(reply)
+        if not accepted or not message_id:
+            return self._refusal(reply)
+        said = answers.text(answers.member(body, "Message"))
+        return recipients.concluded(reply, message_id, _refused(reply, said))
 
     def probe(self, address: Mailbox) -> tuple[ProbeCall, ...]:
         """Look at our server, which needs our token; then send the poll with the test token.
@@ -153,6 +164,24 @@ class Postmark:
 
     def _token(self) -> str:
         return self.server_token.get_secret_value()
+
+
+def _refused(reply: HttpReply, said: str) -> RefusedRecipients | None:
+    """Everybody gets what is just "OK"; who does not is named in the text, in lower case.
+
+    "Message OK, but will not deliver to these inactive addresses: a@example.com, b@example.com.
+    Inactive recipients are ones that have generated a hard bounce, a spam complaint, or a manual
+    suppression." The second sentence is not always there (ActiveCampaign/postmark.js,
+    ``test/unit/ErrorHandler.test.ts``; django-anymail, ``backends/postmark.py``). If all are
+    inactive, the answer is error 406.
+    """
+    if said == "OK":
+        return NOBODY_REFUSED
+    names = said.partition("will not deliver to these inactive addresses:")[2].split(",")
+    first_words = (name.strip().partition(" ")[0].rstrip(".") for name in names)
+    return recipients.named(
+        reply, ((word, Reason.SUPPRESSED, "") for word in first_words if "@" in word)
+    )
 
 
 def _payload(send: Send) -> dict[str, object]:

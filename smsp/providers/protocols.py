@@ -38,7 +38,8 @@ class HttpReply:
     ``headers`` have lower-case names. ``complete`` is false when the body was cut short or was
     longer than we read: ``body`` is then what came. ``received_at`` is Unix time in seconds, for
     providers that name an absolute moment. ``request_written`` is false when the provider
-    answered before it had our last byte.
+    answered before it had our last byte. ``recipients`` are those of the message that this is the
+    answer about, in the order to, cc, bcc; there are none when it is about a probe.
     """
 
     status: int
@@ -47,6 +48,7 @@ class HttpReply:
     complete: bool = True
     received_at: float = 0.0
     request_written: bool = True
+    recipients: tuple[Mailbox, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,10 @@ class Adapter(Protocol):
         """Say it in the provider's words. The same ``send`` always gives the same bytes."""
 
     def decode(self, reply: HttpReply) -> Outcome:
-        """Read the provider's answer. Never raises; never ``Sent`` from nonsense."""
+        """Read the provider's answer. Never raises; never ``Sent`` from nonsense.
+
+        Where it tells of recipients who were refused, see :mod:`smsp.providers.recipients`.
+        """
 
     def probe(self, address: Mailbox) -> tuple[ProbeCall, ...]:
         """The steps that test whether this provider would send; all must pass, in order."""

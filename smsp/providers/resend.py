@@ -104,7 +104,10 @@ class Resend:
         return replace(call, headers=(*call.headers, ("Idempotency-Key", str(key))))
 
     def decode(self, reply: HttpReply) -> Outcome:
-        """200 with ``{"id": "…"}`` is sent, the first time or again for the same key."""
+        """200 with ``{"id": "…"}`` is sent, the first time or again for the same key.
+
+        It says nothing of single recipients: a suppressed one becomes an event later.
+        """
         message_id = answers.identifier(answers.member(answers.json_of(reply), "id"))
         if reply.status == 200 and reply.complete and message_id:
             return Sent(message_id)

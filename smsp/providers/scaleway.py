@@ -9,7 +9,7 @@ Owns how a message is said to Scaleway and what its answers mean. Must not know 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import ClassVar, Literal
 from uuid import UUID
 
@@ -18,8 +18,17 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from smsp.mail import Attachment, Mailbox, Send
-from smsp.outcome import Blame, NotSent, Outcome, Reason, Rejected, Sent
-from smsp.providers import answers
+from smsp.outcome import (
+    NOBODY_REFUSED,
+    Blame,
+    NotSent,
+    Outcome,
+    Reason,
+    RefusedRecipients,
+    Rejected,
+    Sent,
+)
+from smsp.providers import answers, recipients
 from smsp.providers.answers import Answer
 from smsp.providers.credentials import ADAPTER_CONFIG, ApiKey
 from smsp.providers.headers import ascii_name_addr
@@ -94,16 +103,27 @@ class Scaleway:
     def decode(self, reply: HttpReply) -> Outcome:
         """200 with ``{"emails": [{"id": "…", "status": "sending"}, …]}`` is sent, nothing else.
 
-        There is an entry for each recipient; the first stands for the message. If every one has
-        ``failed`` or was ``canceled``, nobody will get it.
+        There is an entry for each recipient; of those who get it, the first stands for the
+        message. If every one has ``failed`` or was ``canceled``, nobody will get it.
         """
-        emails = answers.member(answers.json_of(reply), "emails")
-        if reply.status != 200 or not reply.complete or not isinstance(emails, list) or not emails:
+        emails = answers.items(answers.member(answers.json_of(reply), "emails"))
+        if reply.status != 200 or not reply.complete or not emails:
             return self._refusal(reply)
-        if all(answers.member(email, "status") in ("failed", "canceled") for email in emails):
+        taken = [email for email in emails if not _has_failed(email)]
+        if not taken and len(emails) >= len(reply.recipients):
             return Rejected(Reason.MESSAGE_REFUSED)
-        message_id = answers.identifier(answers.member(emails[0], "id"))
-        return Sent(message_id) if message_id else self._refusal(reply)
+        message_id = answers.identifier(answers.member(next(iter(taken), None), "id"))
+        return (
+            Sent(message_id, self._refused(reply, emails)) if message_id else self._refusal(reply)
+        )
+
+    def _refused(self, reply: HttpReply, emails: Sequence[object]) -> RefusedRecipients | None:
+        """Those whose entry has failed. Nobody, if each recipient has one and none has failed."""
+        failed = [email for email in emails if _has_failed(email)]
+        if not failed:
+            return NOBODY_REFUSED if len(emails) >= len(reply.recipients) else None
+        secrets = (self.secret_key.get_secret_value(),)
+        return recipients.named(reply, map(_naming, failed), secrets)
 
     def probe(self, address: Mailbox) -> tuple[ProbeCall, ...]:
         """List a domain, then send the poll to nobody: to be told what is wrong with that.
@@ -186,6 +206,17 @@ def _attachment(attachment: Attachment) -> dict[str, str]:
         "type": attachment.content_type or "application/octet-stream",
         "content": base64(attachment),
     }
+
+
+def _has_failed(email: object) -> bool:
+    return answers.member(email, "status") in ("failed", "canceled")
+
+
+def _naming(email: object) -> recipients.Naming:
+    """``rcpt_to`` is what ``mail_rcpt`` was called before."""
+    names = (answers.text(answers.member(email, name)) for name in ("mail_rcpt", "rcpt_to"))
+    words = answers.text(answers.member(email, "status_details"))
+    return next(filter(None, names), ""), Reason.MESSAGE_REFUSED, words
 
 
 def _words(reply: HttpReply) -> str:

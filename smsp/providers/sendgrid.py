@@ -79,6 +79,7 @@ class SendGrid:
     def decode(self, reply: HttpReply) -> Outcome:
         """202 is sent, whatever became of its body: the id is in a header, and may be absent.
 
+        Nothing is said of single recipients: who is on a suppression list is dropped later.
         200 is only ever the answer of the sandbox, "valid, but not queued to be delivered".
         """
         if reply.status == 202:

@@ -188,7 +188,10 @@ class Ses:
         )
 
     def decode(self, reply: HttpReply) -> Outcome:
-        """200 with ``{"MessageId": "…"}`` is sent, and nothing else."""
+        """200 with ``{"MessageId": "…"}`` is sent, and nothing else.
+
+        It says nothing of single recipients: a suppressed one becomes a bounce later.
+        """
         message_id = answers.identifier(answers.member(answers.json_of(reply), "MessageId"))
         if reply.status == 200 and reply.complete and message_id:
             return Sent(message_id)

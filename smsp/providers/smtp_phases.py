@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 from types import MappingProxyType
 
-from smsp.outcome import Blame, NotSent, Outcome, Reason, Rejected, Sent, Unknown
+from smsp.outcome import NOBODY_REFUSED, Blame, NotSent, Outcome, Reason, Rejected, Sent, Unknown
 from smsp.providers.answers import identifier, presentable
 
 
@@ -262,9 +262,12 @@ def refusal(phase: Phase, reply: Reply, secrets: Iterable[str] = (), *, about: s
 
 
 def verdict(reply: Reply, secrets: Iterable[str] = ()) -> Outcome:
-    """What the answer to a whole message proves: 250 is sent, and nothing else."""
+    """What the answer to a whole message proves: 250 is sent, and nothing else.
+
+    To every recipient, since a message is written only after all of them have been accepted.
+    """
     if goes_on(Phase.WRITTEN, reply):
-        return Sent(_queue_id(reply.text))
+        return Sent(_queue_id(reply.text), NOBODY_REFUSED)
     return refusal(Phase.WRITTEN, reply, secrets)
 
 

@@ -19,8 +19,8 @@ import orjson
 from pydantic.dataclasses import dataclass
 
 from smsp.mail import Attachment, Mail, Mailbox, Send
-from smsp.outcome import Blame, NotSent, Outcome, Reason, Rejected, Sent
-from smsp.providers import answers
+from smsp.outcome import Blame, NotSent, Outcome, Reason, RefusedRecipients, Rejected, Sent
+from smsp.providers import answers, recipients
 from smsp.providers.answers import Answer
 from smsp.providers.credentials import ADAPTER_CONFIG, ApiKey
 from smsp.providers.headers import encoded, name_addr
@@ -92,7 +92,10 @@ class SparkPost:
         if reply.status != 200 or not reply.complete or accepted is None:
             return self._refusal(reply)
         if accepted > 0:
-            return Sent(answers.identifier(answers.member(results, "id")))
+            return Sent(
+                answers.identifier(answers.member(results, "id")),
+                _refused(reply, accepted, answers.member(results, "total_rejected_recipients")),
+            )
         return Rejected(Reason.BAD_RECIPIENT, answers.presentable(_words(reply), self._secrets()))
 
     def probe(self, address: Mailbox) -> tuple[ProbeCall, ...]:
@@ -132,6 +135,19 @@ class SparkPost:
 
     def _secrets(self) -> tuple[str, ...]:
         return (self.api_key.get_secret_value(),)
+
+
+def _refused(reply: HttpReply, accepted: int, rejected: object) -> RefusedRecipients | None:
+    """They are counted, and never named: ``rcpt_to_errors`` has no addresses either.
+
+    What is rejected here is what is no recipient to SparkPost (SparkPost/python-sparkpost issue
+    20). Of several recipients, one who is suppressed is accepted, and dropped later
+    (https://support.sparkpost.com/docs/faq/suppression-list).
+    """
+    number = answers.number(rejected)
+    if number == 0 and accepted < len(reply.recipients):
+        return None  # Some are neither.
+    return recipients.counted(reply, number, Reason.BAD_RECIPIENT)
 
 
 def _payload(send: Send) -> dict[str, object]:

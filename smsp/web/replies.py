@@ -17,7 +17,16 @@ from smsp.dispatcher import RETRY_AFTER_S_MAX, Dispatched
 from smsp.latency import Quantiles
 from smsp.ledger import Record
 from smsp.message import InvalidJson, InvalidMessage
-from smsp.outcome import Attempt, Reason, Refused, Sent, reason_of, word
+from smsp.outcome import (
+    Attempt,
+    Reason,
+    Refused,
+    RefusedRecipient,
+    RefusedRecipients,
+    Sent,
+    reason_of,
+    word,
+)
 from smsp.routing import Route, Skipped
 from smsp.web.services import Services
 
@@ -134,8 +143,7 @@ def dispatched_reply(done: Dispatched) -> Response:
     attempts = _attempts(done)
     common: dict[str, object] = {"id": str(done.id), "outcome": done.outcome, "attempts": attempts}
     if done.sent is not None:
-        provider, answer = done.sent
-        return json_reply({**common, "provider": provider, "messageid": answer.message_id})
+        return json_reply(common | _taken(*done.sent))
     assert done.outcome != "sent"
     code = _code(done.outcome, tried=done.tried)
     headers = {"Retry-After": str(done.retry_after_s)} if done.retry_after_s else None
@@ -160,8 +168,7 @@ def record_reply(record: Record) -> Response:
         return json_reply({**body, "outcome": "in_progress", "attempts": []})
     body |= {"outcome": done.outcome, "attempts": _attempts(done)}
     if done.sent is not None:
-        provider, answer = done.sent
-        body |= {"provider": provider, "messageid": answer.message_id}
+        body |= _taken(*done.sent)
     return json_reply(body)
 
 
@@ -224,6 +231,29 @@ def _transition(move: Transition, services: Services) -> dict[str, object]:
         "to": move.target,
         "reason": move.reason,
     }
+
+
+def _taken(provider: str, answer: Sent) -> dict[str, object]:
+    """Who has taken the message, and for whom not."""
+    return {"provider": provider, "messageid": answer.message_id, **_refused(answer.refused)}
+
+
+def _refused(refused: RefusedRecipients | None) -> dict[str, object]:
+    """A list is of those who are named, and ``[]`` means that nobody was refused.
+
+    So without any names it is ``null``. The count is there whenever the list is not all.
+    """
+    if refused is None:
+        return {"refusedrecipients": None}
+    rows = [_recipient(one) for one in refused.listed]
+    if not refused.unlisted:
+        return {"refusedrecipients": rows}
+    return {"refusedrecipients": rows or None, "refusedrecipientscount": refused.count}
+
+
+def _recipient(one: RefusedRecipient) -> dict[str, object]:
+    row: dict[str, object] = {"address": one.address, "reason": one.reason}
+    return row | {"detail": one.detail[:DETAIL_CHARACTERS_MAX]} if one.detail else row
 
 
 def _attempts(done: Dispatched) -> list[dict[str, object]]:

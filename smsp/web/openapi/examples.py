@@ -55,6 +55,26 @@ def sent() -> JsonObject:
                 _attempt("sendgrid", "sent", "accepted"),
             ],
         ),
+        "sent_to_all": _sent(
+            "postmark",
+            [_attempt("postmark", "sent", "accepted")],
+            messageid="b7bc2f4a-e38e-4336-af7d-e6c392c2f817",
+            refusedrecipients=[],
+        ),
+        "sent_to_some": _sent(
+            "mailersend",
+            [_attempt("mailersend", "sent", "accepted")],
+            messageid="5e42957d51f1d94a1070a733",
+            refusedrecipients=[
+                {"address": "bob@example.net", "reason": "suppressed", "detail": "hard_bounced"}
+            ],
+        ),
+        "sent_to_some_unnamed": _sent(
+            "sparkpost",
+            [_attempt("sparkpost", "sent", "accepted")],
+            messageid="11668787484950529",
+            refusedrecipientscount=1,
+        ),
         "dry_run": {
             "valid": True,
             "route": ["mailgun"],
@@ -167,13 +187,15 @@ def _undelivered(code: ErrorCode, outcome: str, message: str, attempt: JsonObjec
     return error(code, message, id=ID, outcome=outcome, attempts=[attempt])
 
 
-def _sent(provider: str, attempts: list[JsonObject]) -> JsonObject:
+def _sent(provider: str, attempts: list[JsonObject], **more: object) -> JsonObject:
     return {
         "id": ID,
         "outcome": "sent",
         "attempts": attempts,
         "provider": provider,
         "messageid": "<20260102120000.1.3F2A@mg.example.com>",
+        "refusedrecipients": None,
+        **more,
     }
 
 

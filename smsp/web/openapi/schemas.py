@@ -21,7 +21,7 @@ from pydantic_core.core_schema import WithDefaultSchema
 from actors import State
 from smsp.keys import Scope
 from smsp.message import EmailMessage
-from smsp.outcome import OutcomeWord, Reason
+from smsp.outcome import REFUSED_LISTED_MAX, OutcomeWord, Reason
 from smsp.web.orders import Order
 from smsp.web.replies import DETAIL_CHARACTERS_MAX, ErrorCode
 
@@ -49,13 +49,47 @@ class Attempt(BaseModel):
     )
 
 
+class RefusedRecipient(BaseModel):
+    """A recipient who will not get a message that others get."""
+
+    address: str = Field(
+        description="One of the message's own, with its domain in IDNA form.",
+        examples=["carol@example.net"],
+    )
+    reason: Reason = Field(examples=["suppressed"])
+    detail: str | Absent = Field(
+        default=None,
+        max_length=DETAIL_CHARACTERS_MAX,
+        description="The provider's own words, if it had any.",
+    )
+
+
+RefusedRecipients = Annotated[
+    list[RefusedRecipient],
+    Field(max_length=REFUSED_LISTED_MAX),
+]
+RefusedCount = Annotated[int, Field(ge=1)]
+WHO_REFUSED = (
+    "For whom the provider has not taken the message: empty if for nobody, null if its answer "
+    "names nobody and does not say that nobody was refused."
+)
+HOW_MANY_REFUSED = (
+    "How many recipients were refused. It is there where the list is not all of them: above "
+    f"{REFUSED_LISTED_MAX}, or where the provider does not name them."
+)
+
+
 class SentMessage(BaseModel):
-    """A provider has taken the message."""
+    """A provider has taken the message, for at least one of its recipients."""
 
     id: UUID = Field(description="Ours, the same on every attempt; for logs and questions.")
     outcome: Literal["sent"]
     provider: str = Field(description="Who took it.", examples=["mailgun"])
     messageid: str | None = Field(description="The provider's own id for it, if it gave one.")
+    refusedrecipients: RefusedRecipients | None = Field(description=WHO_REFUSED)
+    refusedrecipientscount: RefusedCount | Absent = Field(
+        default=None, description=HOW_MANY_REFUSED
+    )
     attempts: list[Attempt] = Field(description="In order, with the one that succeeded.")
 
 
@@ -122,6 +156,12 @@ class EmailRecord(BaseModel):
     provider: str | Absent = Field(default=None, description="Who took it.")
     messageid: str | Absent | None = Field(
         default=None, description="The provider's own id for it, if it gave one."
+    )
+    refusedrecipients: RefusedRecipients | Absent | None = Field(
+        default=None, description=f"Of a message that was sent. {WHO_REFUSED}"
+    )
+    refusedrecipientscount: RefusedCount | Absent = Field(
+        default=None, description=HOW_MANY_REFUSED
     )
     attempts: list[Attempt]
     settled: bool = Field(

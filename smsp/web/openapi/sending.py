@@ -26,6 +26,9 @@ Hands one message to one provider and says what became of it.
 | `not_sent` | 503 | proven: no provider has taken it | yes, after `Retry-After` seconds |
 | `unknown` | 504 | a provider may or may not have taken it | only with its `Idempotency-Key` |
 
+A provider may take a message for some of its recipients only. The outcome is `sent`, and
+`refusedrecipients` names those who will not get it.
+
 SMSP keeps no queue: once it has answered, it will not try again. The key, the size and the
 content type are checked before the body is read.
 """
@@ -71,7 +74,8 @@ def show_email() -> JsonObject:
 def _outcomes() -> JsonObject:
     return {
         "200": answer(
-            "`sent`: a provider has taken the message. To a dry run: the message is valid.",
+            "`sent`: a provider has taken the message, for all recipients or for some: see "
+            "`refusedrecipients`. To a dry run: the message is valid.",
             "SentMessage",
             "DryRun",
             examples=examples.sent(),

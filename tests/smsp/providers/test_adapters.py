@@ -3,7 +3,8 @@
 A case is one file in ``cases/<kind>/``: ``shows`` says in a sentence what it shows, ``source``
 where that is written, ``adapter`` holds settings that differ from those below, ``probe`` is the
 number of a probe's step. With a ``request`` it is about what is asked, with a ``reply`` about what
-an answer means. A new provider is a line in ``ADAPTERS`` and a folder of cases.
+an answer means, to a message for its ``recipients``. A new provider is a line in ``ADAPTERS`` and a
+folder of cases.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsp.outcome import Outcome, Sent, word
+from smsp.outcome import Outcome, RefusedRecipients, Sent, word
 from smsp.providers.brevo import Brevo
 from smsp.providers.mailersend import MailerSend
 from smsp.providers.mailgun import Mailgun
@@ -259,13 +260,25 @@ def reply_of(spelt: Mapping[str, Any]) -> HttpReply:
     """The answer of a case, its body given as ``text`` or as ``json``."""
     body = spelt["text"] if "text" in spelt else json.dumps(spelt["json"])
     rest = {name: spelt[name] for name in ("headers", "complete", "received_at") if name in spelt}
-    return HttpReply(status=spelt["status"], body=body.encode(), **rest)
+    to = tuple(map(mailbox, spelt.get("recipients", ())))
+    return HttpReply(status=spelt["status"], body=body.encode(), recipients=to, **rest)
 
 
 def outcome_of(outcome: Outcome) -> dict[str, Any]:
     """An outcome as cases spell it: without what it does not say."""
     said = {name: value for name, value in asdict(outcome).items() if value is not None}
-    return {"outcome": word(outcome)} | said
+    refused = getattr(outcome, "refused", None)
+    return {"outcome": word(outcome)} | said | ({} if refused is None else spelt_out(refused))
+
+
+def spelt_out(refused: RefusedRecipients) -> dict[str, Any]:
+    """Who was refused, as cases spell it: rows, and after them how many more for which reason."""
+    rows = [
+        {name: value for name, value in asdict(one).items() if value is not None}
+        for one in refused.listed
+    ]
+    more = {refused.unlisted_reason: refused.unlisted} if refused.unlisted else {}
+    return {"refused": rows} | ({"refused_more": more} if more else {})
 
 
 def detail_of(kind: str, reply: HttpReply) -> str:

@@ -41,11 +41,11 @@ def at(value: Any, *names: str) -> Any:
 
 
 def scaleway_takes(body: Any) -> bool:
-    """There is an entry for each recipient, one of which is under way."""
+    """There is an entry for each recipient; the first that is under way has an id."""
     emails = at(body, "emails")
-    if not isinstance(emails, list) or not spelt(at(first(emails), "id")):
-        return False
-    return any(at(email, "status") not in ("failed", "canceled") for email in emails)
+    entries = emails if isinstance(emails, list) else []
+    under_way = [each for each in entries if at(each, "status") not in ("failed", "canceled")]
+    return spelt(at(first(under_way), "id"))
 
 
 def postmark_takes(body: Any) -> bool:
