@@ -257,7 +257,7 @@ def test_smsp_with_an_smtp_server(start_smsp):
         )
         answer = smsp.send("carol@example.org", subject="through SMSP")
         assert (answer.status, answer.body["provider"]) == (200, "smtp")
-        assert answer.body["messageid"] == "Q1"
+        assert (answer.body["messageid"], answer.body["refusedrecipients"]) == ("Q1", [])
     assert room.parsed()["Subject"] == "through SMSP"
     assert room.taken[0].rcpt_tos == ["carol@example.org"]
 

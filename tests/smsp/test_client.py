@@ -12,6 +12,7 @@ from smsp.client import (
     Client,
     NotSent,
     Outcome,
+    RefusedRecipient,
     Rejected,
     RequestRefused,
     Sent,
@@ -102,6 +103,35 @@ async def test_a_request_that_was_not_taken_is_an_exception(answer, code):
     assert refused.value.code == code
     with pytest.raises(RequestRefused):
         await send_under_trio(Node(answer))
+
+
+CAROL = {"address": "carol@example.org", "reason": "suppressed"}
+
+
+@pytest.mark.parametrize(
+    ("told", "refused", "count"),
+    [
+        ({}, None, 0),
+        ({"refusedrecipients": None}, None, 0),
+        ({"refusedrecipients": []}, (), 0),
+        ({"refusedrecipients": [CAROL]}, (RefusedRecipient(*CAROL.values()),), 1),
+        (
+            {"refusedrecipients": [CAROL | {"detail": "bounced"}], "refusedrecipientscount": 150},
+            (RefusedRecipient(*CAROL.values(), "bounced"),),
+            150,
+        ),
+        ({"refusedrecipients": None, "refusedrecipientscount": 2}, None, 2),
+        ({"refusedrecipients": ["nonsense"], "refusedrecipientscount": "two"}, (), 0),
+    ],
+)
+async def test_who_will_not_get_a_message_that_was_sent(told, refused, count):
+    """As far as SMSP knows; an SMSP from before that says nothing of it."""
+    for sent in (
+        send(Node(says(200, **SENT, **told))),
+        await send_under_trio(Node(says(200, **SENT, **told))),
+    ):
+        assert isinstance(sent, Sent)
+        assert (sent.refusedrecipients, sent.refusedrecipientscount) == (refused, count)
 
 
 def test_only_not_sent_is_tried_again():

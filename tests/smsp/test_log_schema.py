@@ -29,7 +29,17 @@ from actors import (
     Unanswered,
 )
 from smsp.mail import Send
-from smsp.outcome import Blame, NotSent, Outcome, Reason, Rejected, Sent, Unknown
+from smsp.outcome import (
+    Blame,
+    NotSent,
+    Outcome,
+    Reason,
+    RefusedRecipient,
+    RefusedRecipients,
+    Rejected,
+    Sent,
+    Unknown,
+)
 from smsp.telemetry import Telemetry, make_log
 from tests.kit.mails import send
 from tests.kit.web import Client, FakeMailroom, fake_services
@@ -43,7 +53,9 @@ def notices() -> Iterator[Notice[Send, Outcome]]:
     """One of every kind, and of every reason where that matters."""
     for reason in Reason:
         yield Replied("mailgun", send(), Answered(NotSent(reason, Blame.PROVIDER)), 0.1)
-    for outcome in (Sent("id"), Rejected(Reason.BAD_CONTENT), Unknown(Reason.TIMEOUT)):
+    carol = RefusedRecipient("carol@example.org", Reason.SUPPRESSED, "hard_bounced")
+    to_some = (Sent("id", RefusedRecipients((carol,), 1)), Sent("id", RefusedRecipients((), 2)))
+    for outcome in (Sent("id"), *to_some, Rejected(Reason.BAD_CONTENT), Unknown(Reason.TIMEOUT)):
         yield Replied("mailgun", send(), Answered(outcome), 0.1)
         yield Settled("mailgun", send(), Answered(outcome), 3.0)
     for refusal in Refusal:

@@ -7,10 +7,27 @@ from collections.abc import Mapping
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from actors import Answered, Moved, Probed, Refusal, Refused, Replied, Transition, Unanswered
+from actors import (
+    Answered,
+    Moved,
+    Probed,
+    Refusal,
+    Refused,
+    Replied,
+    Settled,
+    Transition,
+    Unanswered,
+)
 from actors.ask import Cause
 from smsp.metrics import BUCKETS_S, STATES, Metrics
-from smsp.outcome import Reason, Rejected, Sent
+from smsp.outcome import (
+    NOBODY_REFUSED,
+    Reason,
+    RefusedRecipient,
+    RefusedRecipients,
+    Rejected,
+    Sent,
+)
 from tests.kit.mails import send
 from tests.kit.web import snapshot
 
@@ -21,6 +38,7 @@ FAMILIES = {
     "smsp_circuit_state",
     "smsp_circuit_transitions",
     "smsp_probes",
+    "smsp_recipients_refused",
     "smsp_in_flight",
     "smsp_actor_restarts",
     "smsp_http_requests",
@@ -80,6 +98,24 @@ def test_a_reply_is_counted_by_its_outcome(counted, reply, outcome):
     counted.observe(Replied("mailgun", send(), reply, 0.02))
 
     assert value(counted, "smsp_attempts_total", provider="mailgun", outcome=outcome) == 1
+
+
+def test_refused_recipients_are_counted_by_reason(counted):
+    """Of messages that were sent to others, at once or late; named or only counted."""
+    carol = RefusedRecipient("carol@example.org", Reason.SUPPRESSED)
+    some = Answered(Sent("id", RefusedRecipients((carol,), 2, Reason.BAD_RECIPIENT)))
+    counted.observe(Replied("mailgun", send(), some, 0.02))
+    counted.observe(Settled("mailgun", send(), some, 3.0))
+    for told in (Sent(), Sent("id", NOBODY_REFUSED), Rejected(Reason.SUPPRESSED)):
+        counted.observe(Replied("sendgrid", send(), Answered(told), 0.02))
+        counted.observe(Settled("sendgrid", send(), Answered(told), 0.02))
+
+    found = {
+        (labels["provider"], labels["reason"]): number
+        for (name, pairs), number in samples(counted).items()
+        if name == "smsp_recipients_refused_total" and (labels := dict(pairs))
+    }
+    assert found == {("mailgun", "suppressed"): 2, ("mailgun", "bad_recipient"): 4}
 
 
 def test_only_calls_are_timed(counted):

@@ -25,7 +25,17 @@ from actors import (
     Unanswered,
 )
 from smsp.mail import Attachment, Send
-from smsp.outcome import Blame, NotSent, Reason, Rejected, Sent, Unknown
+from smsp.outcome import (
+    NOBODY_REFUSED,
+    Blame,
+    NotSent,
+    Reason,
+    RefusedRecipient,
+    RefusedRecipients,
+    Rejected,
+    Sent,
+    Unknown,
+)
 from smsp.telemetry import (
     DOUBTS_KEPT,
     RECIPIENTS_LOGGED,
@@ -277,6 +287,35 @@ def test_doubts_are_bounded():
 
 
 # -- addresses
+
+
+@pytest.mark.parametrize("notice", [replied, settled])
+def test_recipients_who_were_refused(notice):
+    """A warning beside the outcome, whenever it comes: masked, and without the provider's words."""
+    refused = tuple(
+        RefusedRecipient(f"to{number}@example.org", Reason.SUPPRESSED, CANARY)
+        for number in range(RECIPIENTS_LOGGED + 1)
+    )
+    some = Answered(Sent("m-1", RefusedRecipients(refused, 2, Reason.BAD_RECIPIENT)))
+    (_, (event, fields)) = told(notice(some))
+    assert event == "email.partly_refused"
+    assert fields.pop("seconds") in (0.123, 20.0)
+    assert fields == {
+        "level": "warning",
+        "requestkey": "request-1",
+        "id": str(SEND_ID),
+        "provider": "mailgun",
+        "recipients": ["t***@example.org"] * RECIPIENTS_LOGGED,
+        "refused": RECIPIENTS_LOGGED + 3,
+        "reasons": ["suppressed", "bad_recipient"],
+    }
+
+
+@pytest.mark.parametrize("refused", [None, NOBODY_REFUSED])
+def test_nobody_was_refused(refused):
+    """Nothing is said where there is nothing to say, or nothing known."""
+    sent = Answered(Sent("m-1", refused))
+    assert words_of(told(replied(sent), settled(sent))) == ["email.sent", "email.settled"]
 
 
 @pytest.mark.parametrize(

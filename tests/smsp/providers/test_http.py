@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import ssl
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from smsp.providers import answers
 from smsp.providers.http import HttpProvider, http_provider, outcome_of, stock_transport
 from smsp.providers.mailgun import Mailgun
 from smsp.providers.phases import Phase
+from smsp.providers.postmark import Postmark
 from smsp.providers.protocols import HttpCall, HttpReply, ProbeCall
 from smsp.providers.sendgrid import SendGrid
 from smsp.providers.transport import Transport
@@ -72,6 +74,22 @@ async def test_sendgrid_needs_no_body(autojump_clock, ends):
     """A 202 is sent whatever becomes of its body."""
     answer = Answer(202, {"X-Message-Id": "m-1"}, (b"x",), ends)
     assert await sent_through(Script(answer=answer)) == (Sent("m-1"), 1)
+
+
+async def test_an_answer_is_read_as_one_about_its_recipients():
+    """To, cc and bcc: so that whom it names can be told from strangers."""
+    inactive = "carol@example.org, dave@example.org, eve@example.com"
+    said = f"Message OK, but will not deliver to these inactive addresses: {inactive}"
+    body = json.dumps({"MessageID": "m-1", "ErrorCode": 0, "Message": said}).encode()
+    people = {"cc": (mailbox("carol@example.org"),), "bcc": (mailbox("dave@example.org"),)}
+    provider = provider_of(
+        Far(Script(answer=Answer(200, {}, (body,)))), adapter=Postmark("a-token")
+    )
+    outcome = await provider.send(send(**people), CountedProgress())
+    assert isinstance(outcome, Sent)
+    assert outcome.refused is not None
+    listed = [one.address for one in outcome.refused.listed]
+    assert listed == ["carol@example.org", "dave@example.org"]
 
 
 async def test_mailgun_needs_its_body(autojump_clock):

@@ -6,7 +6,7 @@ import pytest
 import trio
 
 from actors import Cause, Unanswered
-from smsp.outcome import Blame, NotSent, Reason, Rejected, Sent, word
+from smsp.outcome import NOBODY_REFUSED, Blame, NotSent, Reason, Rejected, Sent, word
 from smsp.providers.mock import MockProvider
 from tests.kit.circuits import running_circuit
 from tests.kit.mails import SEND_ID, send
@@ -15,8 +15,8 @@ from tests.kit.mails import SEND_ID, send
 @pytest.mark.parametrize(
     ("subject", "outcome"),
     [
-        ("", Sent(f"mock-{SEND_ID}")),
-        ("anything", Sent(f"mock-{SEND_ID}")),
+        ("", Sent(f"mock-{SEND_ID}", NOBODY_REFUSED)),
+        ("anything", Sent(f"mock-{SEND_ID}", NOBODY_REFUSED)),
         ("fail", NotSent(Reason.UNAVAILABLE, Blame.PROVIDER)),
         ("reject", Rejected(Reason.MESSAGE_REFUSED, "the subject asked for it")),
     ],

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsp.outcome import Outcome, Sent, Unknown
+from smsp.outcome import NOBODY_REFUSED, Outcome, Sent, Unknown
 from smsp.providers.smtp_dialogue import Terms, deliver, rehearse
 from tests.kit.examples import many
 from tests.kit.mails import send
@@ -89,7 +89,7 @@ def terms(*, login: bool = True) -> Terms:
 def test_the_good_conversation_ends_well():
     """What the others are changed from is one in which a message is taken."""
     server, sock = ScriptedServer.saying(*GOOD)
-    assert deliver(sock, terms(), send(), NOW, lambda: True) == Sent("4RkX1v0")
+    assert deliver(sock, terms(), send(), NOW, lambda: True) == Sent("4RkX1v0", NOBODY_REFUSED)
     assert DOT in server.said_after
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsp.outcome import Blame, NotSent, Reason, Rejected, Sent, Unknown
+from smsp.outcome import NOBODY_REFUSED, Blame, NotSent, Reason, Rejected, Sent, Unknown
 from smsp.providers.smtp_phases import (
     FAILURES,
     Failure,
@@ -201,7 +201,7 @@ def test_no_secret_comes_back_in_a_servers_words():
 )
 def test_a_servers_name_for_a_message_is_found_in_its_text(text, message_id):
     """Where servers are known to put it; there is no rule."""
-    assert verdict(Reply(250, text)) == Sent(message_id)
+    assert verdict(Reply(250, text)) == Sent(message_id, NOBODY_REFUSED)
 
 
 def read(line: str) -> Reply:

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
 from smsp.message import parse
-from smsp.outcome import Blame, NotSent, Reason, Refused, Rejected, Sent, Unknown
+from smsp.outcome import (
+    NOBODY_REFUSED,
+    Blame,
+    NotSent,
+    Reason,
+    Refused,
+    RefusedRecipient,
+    RefusedRecipients,
+    Rejected,
+    Sent,
+    Unknown,
+)
 from smsp.routing import Skipped
 from smsp.web.app import create_app
 from tests.kit.asgi import Caller
@@ -32,6 +45,7 @@ async def test_sent():
         "outcome": "sent",
         "provider": "mailgun",
         "messageid": "<1@mg.example.com>",
+        "refusedrecipients": None,
         "attempts": [
             {"provider": "mailgun", "outcome": "sent", "reason": "accepted", "seconds": 0.25}
         ],
@@ -54,6 +68,49 @@ async def test_sent_by_the_second():
         },
         {"provider": "sendgrid", "outcome": "sent", "reason": "accepted", "seconds": 0.25},
     ]
+
+
+SUPPRESSED = RefusedRecipient("carol@example.org", Reason.SUPPRESSED, "hard_bounced")
+CAROL = {"address": "carol@example.org", "reason": "suppressed", "detail": "hard_bounced"}
+
+
+@pytest.mark.parametrize(
+    ("refused", "told"),
+    [
+        (None, {"refusedrecipients": None}),
+        (NOBODY_REFUSED, {"refusedrecipients": []}),
+        (RefusedRecipients((SUPPRESSED,)), {"refusedrecipients": [CAROL]}),
+        (
+            RefusedRecipients((replace(SUPPRESSED, detail=None),)),
+            {"refusedrecipients": [{"address": "carol@example.org", "reason": "suppressed"}]},
+        ),
+        (
+            RefusedRecipients((), 2, Reason.BAD_RECIPIENT),
+            {"refusedrecipients": None, "refusedrecipientscount": 2},
+        ),
+        (
+            RefusedRecipients((SUPPRESSED,) * 100, 50, Reason.SUPPRESSED),
+            {"refusedrecipients": [CAROL] * 100, "refusedrecipientscount": 150},
+        ),
+    ],
+    ids=["not said", "nobody", "named", "without words", "counted", "very many"],
+)
+async def test_sent_to_some(refused, told):
+    """It is sent, and says for whom not; a list is never shorter than it claims to be."""
+    client = client_told(dispatched(Sent("id", refused)))
+    answer = await client.post()
+    assert (answer.status, answer.json["outcome"]) == (200, "sent")
+    assert {name: answer.json[name] for name in answer.json if "refused" in name} == told
+    record = await client.ask(f"/email/{ID}")
+    assert {name: record.json[name] for name in record.json if "refused" in name} == told
+
+
+async def test_sent_to_some_by_the_second():
+    """Who was refused is told of the provider that has taken the message."""
+    first = NotSent(Reason.UNAVAILABLE, Blame.PROVIDER)
+    second = Sent("id", RefusedRecipients((SUPPRESSED,)))
+    answer = await client_told(dispatched(first, second)).post()
+    assert (answer.json["provider"], answer.json["refusedrecipients"]) == ("sendgrid", [CAROL])
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,17 @@ import trio
 
 from actors import Answered, Cause, Settled, Unanswered
 from smsp.dispatcher import Dispatched
-from smsp.outcome import Blame, NotSent, Outcome, Reason, Rejected, Sent, Unknown
+from smsp.outcome import (
+    Blame,
+    NotSent,
+    Outcome,
+    Reason,
+    RefusedRecipient,
+    RefusedRecipients,
+    Rejected,
+    Sent,
+    Unknown,
+)
 from tests.kit.mails import send as a_send
 from tests.kit.web import (
     KEY,
@@ -24,6 +34,9 @@ from tests.kit.web import (
 )
 
 KEYED = {"Idempotency-Key": "order-42", "Content-Type": "application/json"}
+
+
+LEFT_OUT = RefusedRecipients((RefusedRecipient("carol@example.org", Reason.SUPPRESSED),))
 
 
 def counting_ids():
@@ -49,6 +62,7 @@ async def post(client: Client, body: bytes | None = None, **request):
     ("outcome", "status"),
     [
         (Sent("id"), 200),
+        (Sent("id", LEFT_OUT), 200),
         (Rejected(Reason.BAD_RECIPIENT), 422),
         (Unknown(Reason.TIMEOUT), 504),
     ],
@@ -215,6 +229,7 @@ async def test_how_a_message_ended_can_be_asked():
         "attempts": sent.json["attempts"],
         "provider": "mailgun",
         "messageid": "<id@provider>",
+        "refusedrecipients": None,
     }
 
 
@@ -250,3 +265,19 @@ async def test_a_late_outcome_is_told_to_whoever_asks_again(end, status: int, ou
     assert (before.json["outcome"], before.json["settled"]) == ("unknown", False)
     assert (after.json["outcome"], after.json["settled"]) == (outcome, True)
     assert again.status == status
+
+
+async def test_who_was_refused_is_told_late_as_well():
+    """When a call that was too slow turns out to be sent to some, by id and in replays."""
+    doubtful = replace(dispatched(Unknown(Reason.TIMEOUT)), unsettled=frozenset({"mailgun"}))
+    client, _ = caller(doubtful)
+    first = await post(client)
+    question = replace(a_send(), id=UUID(first.json["id"]))
+    end = Answered(Sent("late", LEFT_OUT))
+
+    client.services.ledger.observe(Settled("mailgun", question, end, 3.0), trio.current_time())
+    found, again = await client.ask(f"/email/{first.json['id']}"), await post(client)
+
+    carol = {"address": "carol@example.org", "reason": "suppressed"}
+    assert "refusedrecipients" not in first.json
+    assert found.json["refusedrecipients"] == again.json["refusedrecipients"] == [carol]

@@ -16,8 +16,21 @@ from smsp.keys import Key, digest_of
 from smsp.ledger import Claim, Ledger
 from smsp.mail import Mail, fingerprint
 from smsp.message import parse
-from smsp.outcome import Blame, NotSent, Outcome, Reason, Refused, Rejected, Sent, Unknown, word
-from smsp.routing import Skipped
+from smsp.outcome import (
+    NOBODY_REFUSED,
+    Blame,
+    NotSent,
+    Outcome,
+    Reason,
+    Refused,
+    RefusedRecipient,
+    RefusedRecipients,
+    Rejected,
+    Sent,
+    Unknown,
+    word,
+)
+from smsp.routing import Route, Skipped
 from smsp.web.app import create_app
 from smsp.web.auth import Keyring
 from smsp.web.budget import ByteBudget
@@ -36,6 +49,7 @@ from tests.kit.web import (
 
 MESSAGE = examples.messages()["plain"]
 TOOK_IT = Sent("<20260102120000.1.3F2A@mg.example.com>")
+BOUNCED = RefusedRecipient("bob@example.net", Reason.SUPPRESSED, "hard_bounced")
 NO_ADDRESS = "to parameter is not a valid address. please check documentation"
 
 
@@ -61,6 +75,14 @@ class Case:
 
 def _after(*results) -> Case:
     return Case(services={"mailroom": FakeMailroom([dispatched(*results)])})
+
+
+def _after_one(provider: str, result: Outcome) -> Case:
+    """When the only provider is this one."""
+    done = dispatched(result)
+    attempts = tuple(replace(one, provider=provider) for one in done.attempts)
+    done = replace(done, attempts=attempts, route=Route((provider,), ()))
+    return Case(services={"mailroom": FakeMailroom([done])})
 
 
 def parsed() -> Mail:
@@ -109,6 +131,15 @@ CASES = {
     "sent": lambda: _after(TOOK_IT),
     "sent_by_the_next": lambda: _after(
         NotSent(Reason.CONNECT_FAILED, Blame.PROVIDER), Sent(TOOK_IT.message_id)
+    ),
+    "sent_to_all": lambda: _after_one(
+        "postmark", Sent("b7bc2f4a-e38e-4336-af7d-e6c392c2f817", NOBODY_REFUSED)
+    ),
+    "sent_to_some": lambda: _after_one(
+        "mailersend", Sent("5e42957d51f1d94a1070a733", RefusedRecipients((BOUNCED,)))
+    ),
+    "sent_to_some_unnamed": lambda: _after_one(
+        "sparkpost", Sent("11668787484950529", RefusedRecipients((), 1, Reason.BAD_RECIPIENT))
     ),
     "dry_run": lambda: Case(
         "/email?dryrun=true",
@@ -181,6 +212,11 @@ def test_no_example_is_left_unproved(described):
 def _results() -> list[Outcome]:
     return [
         Sent(),
+        Sent(refused=NOBODY_REFUSED),
+        *(
+            Sent("id", RefusedRecipients((RefusedRecipient("a@b.c", reason, "No."),), 1, reason))
+            for reason in Reason
+        ),
         *(Rejected(reason, "No, because.") for reason in Reason),
         *(NotSent(reason, Blame.PROVIDER, detail="Later.") for reason in Reason),
         *(Unknown(reason, detail="Who knows.") for reason in Reason),
