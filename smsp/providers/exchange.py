@@ -19,6 +19,7 @@ from typing import Protocol, Self, runtime_checkable
 import httpx
 import trio
 
+from smsp.mail import Mailbox
 from smsp.providers.phases import Failure, Phase, failure_of
 from smsp.providers.protocols import HttpCall, HttpReply
 
@@ -82,9 +83,14 @@ class Exchange:
         self._complete = False
 
     async def run(
-        self, transport: httpx.AsyncBaseTransport, call: HttpCall
+        self,
+        transport: httpx.AsyncBaseTransport,
+        call: HttpCall,
+        recipients: tuple[Mailbox, ...] = (),
     ) -> HttpReply | Interrupted:
         """Send the call. Raises only for a bug, or when cancelled from outside.
+
+        ``recipients`` are those of the message in it, for whoever reads the reply.
 
         An interrupted exchange has closed its connection by the time this returns or raises.
         """
@@ -108,6 +114,7 @@ class Exchange:
             complete=self._complete,
             received_at=time(),
             request_written=self._written_at is not None,
+            recipients=recipients,
         )
 
     def _request(self, call: HttpCall) -> httpx.Request:

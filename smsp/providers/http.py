@@ -138,9 +138,7 @@ class HttpProvider:
         recipients: tuple[Mailbox, ...],
         exchange: Exchange,
     ) -> Outcome:
-        result = await exchange.run(self.transport, self._ready(adapter, call))
-        if isinstance(result, HttpReply):
-            result = replace(result, recipients=recipients)
+        result = await exchange.run(self.transport, self._ready(adapter, call), recipients)
         return outcome_of(result, adapter.decode)
 
     def _ready(self, adapter: Adapter, call: HttpCall) -> HttpCall:

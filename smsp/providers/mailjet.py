@@ -133,10 +133,9 @@ def _refused(reply: HttpReply, message: object) -> RefusedRecipients | None:
     does not say so. Without all three lists, somebody may only not be told of.
     """
     lists = [answers.member(message, place) for place in ("To", "Cc", "Bcc")]
-    listed = [each for one in lists for each in answers.items(one)]
-    if not all(isinstance(one, list) for one in lists) and len(listed) < len(reply.recipients):
+    taken = [answers.text(answers.member(e, "Email")) for one in lists for e in answers.items(one)]
+    if len(taken) < len(reply.recipients) and not all(isinstance(one, list) for one in lists):
         return None
-    taken = (answers.text(answers.member(each, "Email")) for each in listed)
     return recipients.all_but(reply, taken, Reason.MESSAGE_REFUSED)
 
 
