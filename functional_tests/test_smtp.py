@@ -24,7 +24,7 @@ from functional_tests.kit.smtp_circuit import (
 )
 from functional_tests.kit.smtp_peers import PASSWORD, USER, mailroom
 from smsp.mail import Attachment
-from smsp.outcome import Blame, NotSent, Reason, Sent
+from smsp.outcome import NOBODY_REFUSED, Blame, NotSent, Reason, Sent
 from tests.kit.mails import mailbox, send
 
 # aiosmtpd's advice to those who run it; on loopback nobody listens.
@@ -59,7 +59,9 @@ def client_tls(authority) -> ssl.SSLContext:
 async def test_in_clear_text():
     """On loopback a message may go as it is; the server's name for it comes back."""
     with mailroom() as room:
-        assert await send_through(account(room.port), send(text="hello")) == Sent("Q1")
+        assert await send_through(account(room.port), send(text="hello")) == Sent(
+            "Q1", NOBODY_REFUSED
+        )
     (envelope,) = room.taken
     assert (envelope.mail_from, envelope.rcpt_tos) == ("app@example.com", ["bob@example.org"])
 
@@ -70,7 +72,9 @@ async def test_starttls_and_log_in(server_tls, client_tls, mechanisms):
     options = {"starttls": server_tls, "login": True, "mechanisms": frozenset(mechanisms)}
     with mailroom(**options) as room:
         settings = account(room.port, host="localhost", security="starttls", **LOGIN)
-        assert await send_through(settings, send(text="hello"), tls=client_tls) == Sent("Q1")
+        assert await send_through(settings, send(text="hello"), tls=client_tls) == Sent(
+            "Q1", NOBODY_REFUSED
+        )
     assert len(room.taken) == 1
 
 
@@ -78,7 +82,9 @@ async def test_tls_from_the_first_byte(server_tls, client_tls):
     """As on port 465 (RFC 8314)."""
     with mailroom(tls=server_tls, login=True) as room:
         settings = account(room.port, host="localhost", security="tls", **LOGIN)
-        assert await send_through(settings, send(text="hello"), tls=client_tls) == Sent("Q1")
+        assert await send_through(settings, send(text="hello"), tls=client_tls) == Sent(
+            "Q1", NOBODY_REFUSED
+        )
     assert len(room.taken) == 1
 
 
@@ -133,7 +139,7 @@ async def test_everything_arrives():
         ),
     )
     with mailroom() as room:
-        assert await send_through(account(room.port), message) == Sent("Q1")
+        assert await send_through(account(room.port), message) == Sent("Q1", NOBODY_REFUSED)
     (envelope,) = room.taken
     assert envelope.rcpt_tos == [
         "bob@example.org",
@@ -180,7 +186,7 @@ async def test_everything_arrives():
 async def test_no_text_ends_a_message(text):
     """Whatever it holds, one message arrives, and whole."""
     with mailroom() as room:
-        assert await send_through(account(room.port), send(text=text)) == Sent("Q1")
+        assert await send_through(account(room.port), send(text=text)) == Sent("Q1", NOBODY_REFUSED)
     assert body_of(room.parsed(), "plain") == CRLF.sub("\n", text).rstrip("\n")
 
 
@@ -188,7 +194,7 @@ async def test_a_local_part_that_is_not_ascii():
     """A server with SMTPUTF8 is told it in UTF-8, in the envelope and in the header."""
     message = send(to=(mailbox("jürgen@bücher.example"),))
     with mailroom() as room:
-        assert await send_through(account(room.port), message) == Sent("Q1")
+        assert await send_through(account(room.port), message) == Sent("Q1", NOBODY_REFUSED)
     (envelope,) = room.taken
     assert envelope.rcpt_tos == ["jürgen@xn--bcher-kva.example"]
     assert {"SMTPUTF8", "BODY=8BITMIME"} <= set(envelope.mail_options)
@@ -199,7 +205,7 @@ async def test_smtputf8_is_left_alone_where_it_is_not_needed():
     """Unicode in names, subject and bodies is encoded in ASCII."""
     message = send(to=(mailbox("bob@example.org", "Jürgen"),), subject="Grüße", text="Grüße")
     with mailroom() as room:
-        assert await send_through(account(room.port), message) == Sent("Q1")
+        assert await send_through(account(room.port), message) == Sent("Q1", NOBODY_REFUSED)
     (envelope,) = room.taken
     assert not {"SMTPUTF8", "BODY=8BITMIME"} & set(envelope.mail_options)
     assert envelope.content.isascii()

@@ -16,7 +16,7 @@ import trustme
 from actors import Answered, Cause, Settled, Unanswered
 from functional_tests.kit.smtp_circuit import PATIENT_S, account, circuit_to, probe, send_through
 from functional_tests.kit.smtp_peers import DROP, HOLD, PASSWORD, RESET, USER, Scripted, listening
-from smsp.outcome import Blame, NotSent, Reason, Rejected, Sent, Unknown
+from smsp.outcome import NOBODY_REFUSED, Blame, NotSent, Reason, Rejected, Sent, Unknown
 from tests.kit.mails import mailbox, send
 
 SMALL = send(text="hello", to=(mailbox("bob@example.org"), mailbox("ann@example.org")))
@@ -77,7 +77,7 @@ async def outcome_of(server: Scripted, message=SMALL, *, tls=None, **changes):
 async def test_the_dialogue():
     """Each phase is one command; the size is declared, recipients come one by one."""
     server = Scripted()
-    assert await outcome_of(server) == Sent("Q1")
+    assert await outcome_of(server) == Sent("Q1", NOBODY_REFUSED)
     ehlo, mail, *rest = server.commands
     assert ehlo.upper() == "EHLO [127.0.0.1]"
     assert mail.startswith("MAIL FROM:<app@example.com> SIZE=")
@@ -162,7 +162,7 @@ async def test_the_last_of_many_recipients_is_refused():
 
 async def test_251_is_a_recipient_taken():
     """The server will forward."""
-    assert await outcome_of(Scripted({"RCPT": b"251 will forward"})) == Sent("Q1")
+    assert await outcome_of(Scripted({"RCPT": b"251 will forward"})) == Sent("Q1", NOBODY_REFUSED)
 
 
 @drops
@@ -203,7 +203,7 @@ async def test_dropped_after_the_dot(drop):
 @pytest.mark.parametrize("answer", [DROP, RESET, HOLD, b"500 what?", b"nonsense"])
 async def test_nothing_depends_on_quit(answer):
     """A message that was taken is sent, however the server says goodbye."""
-    assert await outcome_of(Scripted({"QUIT": answer})) == Sent("Q1")
+    assert await outcome_of(Scripted({"QUIT": answer})) == Sent("Q1", NOBODY_REFUSED)
 
 
 @pytest.mark.parametrize("answer", [DROP, RESET, b"500 what?", b"nonsense"])
@@ -391,7 +391,7 @@ async def test_a_slow_answer_after_the_dot():
         await server.read_to_the_end()
         with trio.fail_after(PATIENT_S):
             await settling.wait()
-    assert settled == [Answered(Sent("Q1"))]
+    assert settled == [Answered(Sent("Q1", NOBODY_REFUSED))]
 
 
 async def test_silence_after_the_dot():
