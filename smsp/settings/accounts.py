@@ -140,8 +140,9 @@ def _refuse_without_kind(
     reading: Reading, name: str, names: tuple[str, ...], settings: SettingsByKind
 ) -> None:
     prefix = prefix_of(name)
-    if reading.has_any_under(prefix):
-        reading.refuse(f"{prefix}{KIND}", f"is required: one of {_list(settings)}")
+    variable = f"{prefix}{KIND}"
+    if reading.has_any_under(prefix) or reading.is_refused(variable):
+        reading.refuse(variable, f"is required: one of {_list(settings)}")
         return
     meant = difflib.get_close_matches(name, list(settings), n=1, cutoff=_ALIKE)
     hint = f"did you mean {meant[0]}?" if meant else f"kinds are {_list(settings)}"

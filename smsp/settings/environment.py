@@ -108,6 +108,10 @@ class Reading:
         if variable not in self._lost:
             self._mistakes.setdefault(self._older_in_use.get(variable, variable), message)
 
+    def is_refused(self, variable: str) -> bool:
+        """Whether a mistake in ``variable`` is known."""
+        return variable in self._mistakes
+
     def excuse(self, variable: str, other: str) -> None:
         """That ``variable`` is missing is no second mistake when ``other``, which would do as well,
         was given and could not be had."""
