@@ -66,6 +66,7 @@ TRANSITIONS: Mapping[tuple[State, Event], State] = MappingProxyType(
         (State.CLOSED, Event.PAUSED): State.OPEN,
         (State.CLOSED, Event.CRASHED): State.OPEN,
         (State.OPEN, Event.PROBE_DUE): State.PROBING,
+        (State.OPEN, Event.RELEASED): State.OPEN,
         (State.OPEN, Event.CRASHED): State.OPEN,
         (State.PROBING, Event.PROBE_PASSED): State.CLOSED,
         (State.PROBING, Event.PROBE_FAILED): State.OPEN,
@@ -96,6 +97,7 @@ TRANSITIONS: Mapping[tuple[State, Event], State] = MappingProxyType(
 """The machine. A pair that is not here is a bug, and raises."""
 
 _TAKES_CALLS = frozenset({State.CLOSED, State.HELD_CLOSED})
+_HELD = frozenset({State.HELD_OPEN, State.HELD_CLOSED, State.QUARANTINED})
 _REFUSES = MappingProxyType(
     {
         State.OPEN: "open",
@@ -164,14 +166,16 @@ class Breaker:
         return untold
 
     def limit(self, now: float) -> int:
-        """How many calls of this epoch may wait for their answer."""
-        return self._limit.at(now)
+        """How many calls of this epoch may wait for their answer. After a relapse one call goes
+        alone until one has succeeded: what a wrong probe lets through is one call."""
+        alone = self._backoff.relapsed and self.state is State.CLOSED
+        return 1 if alone else self._limit.at(now)
 
     def admit(self, now: float, waiting: int) -> Permit | str:
         """A permit while the circuit takes calls and fewer than the limit wait; else why not."""
         if self.state not in _TAKES_CALLS:
             return _REFUSES[self.state]
-        return Permit(self.epoch) if waiting < self._limit.at(now) else "full"
+        return Permit(self.epoch) if waiting < self.limit(now) else "full"
 
     def record(self, permit: Permit, verdict: Verdict, now: float, seconds: float) -> None:
         """Learn how a permitted call ended. Late results move nothing; a late throttle may
@@ -181,6 +185,8 @@ class Breaker:
             return
         match verdict:
             case Success():
+                if not verdict.declined:
+                    self._backoff.forgive()
                 self._limit.success(now)
                 self._counted(verdict, now, seconds)
             case Fault():
@@ -215,7 +221,8 @@ class Breaker:
                 self.due_at = now + self._backoff.same_again()
             case Fault() | Neutral():
                 self._move(Event.PROBE_FAILED, verdict.reason, now)
-                self.due_at = now + self._wait_s(verdict, self._backoff.longer())
+                grave = isinstance(verdict, Fault) and verdict.grave
+                self._wait(verdict, self._backoff.longer(grave=grave), now)
 
     def hold(self, event: Event, now: float, until: float = inf) -> None:
         """An operator holds the circuit open or closed, for ever or until a moment."""
@@ -224,9 +231,19 @@ class Breaker:
 
     def release(self, now: float, reason: str = "operator") -> None:
         """The hold ends: an open one probes at once. Nothing happens to a circuit not held."""
-        if (self.state, Event.RELEASED) in TRANSITIONS:
+        if self.state in _HELD:
             self._move(Event.RELEASED, reason, now)
             self.due_at = now if self.state is State.OPEN else inf
+
+    def reset(self, now: float) -> None:
+        """An operator's order: back to automatic. A hold ends, relapses are forgotten, and an
+        open circuit probes at once, however long it was to wait."""
+        self._backoff.forgive()
+        if self.state is State.OPEN:
+            self._move(Event.RELEASED, self.reason, now)
+            self.due_at = now
+        else:
+            self.release(now)
 
     def crash(self, now: float) -> None:
         """The actor begins anew: open and probing at once, never closed; a hold survives."""
@@ -250,15 +267,19 @@ class Breaker:
         tripped = self._window.record(failed=failed, seconds=seconds, now=now)
         if self.state is not State.CLOSED:
             return
-        if tripped or (isinstance(verdict, Fault) and verdict.grave):
-            self._move(Event.TRIPPED, verdict.reason if isinstance(verdict, Fault) else "slow", now)
-            self.due_at = now + self._wait_s(verdict, self._backoff.longer())
+        match verdict:
+            case Success() if tripped:
+                self._move(Event.TRIPPED, "slow", now)
+                self.due_at = now + self._backoff.longer()
+            case Fault() if tripped or verdict.grave:
+                self._move(Event.TRIPPED, verdict.reason, now)
+                self._wait(verdict, self._backoff.after_call(grave=verdict.grave), now)
+            case Success() | Fault():
+                pass
 
-    def _wait_s(self, verdict: Verdict, backoff_s: float) -> float:
-        if not isinstance(verdict, Fault):
-            return backoff_s
-        wait_s = self._backoff.longest() if verdict.grave else backoff_s
-        return max(wait_s, min(verdict.retry_after_s or 0.0, THROTTLE_S_MAX))
+    def _wait(self, verdict: Fault | Neutral, backoff_s: float, now: float) -> None:
+        asked_for_s = verdict.retry_after_s if isinstance(verdict, Fault) else None
+        self.due_at = now + max(backoff_s, min(asked_for_s or 0.0, THROTTLE_S_MAX))
 
     def _move(self, event: Event, reason: str, now: float) -> None:
         source = self.state

@@ -99,7 +99,7 @@ class Handler(Generic[Q, A]):
                 self.breaker.hold(message.event, now, message.until)
                 self.outbox.report(message)
             case Release():
-                self.breaker.release(now)
+                self.breaker.reset(now)
                 self.outbox.report(message)
             case Drain():
                 self._drain()

@@ -10,7 +10,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Success:
-    """The far side is alive and did its work, even if the work was to say no."""
+    """The far side is alive and did its work, even if the work was to say no.
+
+    ``declined`` tells a no from work that was done: it counts as a success, but does not prove
+    that work would be done."""
+
+    declined: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,8 +37,10 @@ class OutcomeJudge:
     def verdict(self, answer: Outcome) -> Verdict:
         """What the breaker is to learn: only the provider's own faults count."""
         match answer:
-            case Sent() | Rejected():
+            case Sent():
                 return Success()
+            case Rejected():
+                return Success(declined=True)
             case NotSent() | Unknown():
                 return _verdict_by_blame(answer)
             case _:

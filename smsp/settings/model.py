@@ -84,7 +84,7 @@ class Settings(KeySettings):
         60.0,
         validation_alias="SMSP_POLL_INTERVAL_MAX",
         validate_default=True,
-        description="longest time between two probes",
+        description="longest time between two probes while they fail",
     )
     trip: Trip = Field(
         FirstFailure(),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.backoff import Backoff
+from actors.backoff import CEILING_S_MAX, Backoff
 
 BASE_S, CAP_S = 5.0, 60.0
 
@@ -57,9 +57,14 @@ def test_the_same_wait_again_does_not_raise_the_level(level: int):
         assert wait.same_again() <= full_wait_s(level)
 
 
-def test_the_longest_wait_is_the_cap_without_jitter():
+@given(st.integers(0, 20))
+def test_a_grave_fault_waits_the_cap_without_jitter(level: int):
     """A fault that will not pass by itself is looked at as rarely as possible."""
-    assert backoff().longest() == CAP_S
+    wait = backoff()
+    for _ in range(level):
+        wait.longer()
+    assert wait.longer(grave=True) == CAP_S
+    assert backoff().after_call(grave=True) == CAP_S
 
 
 @given(st.integers(1, 8), st.floats(0, 20 * CAP_S))
@@ -96,3 +101,66 @@ def test_a_week_of_failed_probes_does_not_overflow():
     for _ in range(5000):
         wait.longer()
     assert CAP_S / 2 <= wait.longer() <= CAP_S
+
+
+def test_a_year_of_relapses_does_not_overflow():
+    """However often it doubles, the ceiling stays where it is."""
+    wait = backoff()
+    for _ in range(50_000):
+        wait.after_call()
+    assert CEILING_S_MAX - CAP_S / 2 <= wait.after_call() <= CEILING_S_MAX
+    assert wait.after_call(grave=True) == CEILING_S_MAX
+
+
+@given(st.integers())
+def test_relapses_lead_from_the_base_to_the_ceiling(seed: int):
+    """Twice the wait while the far side may be flapping, then four times; little of it random."""
+    wait = backoff(seed)
+    full = (5.0, 10.0, 20.0, 80.0, 320.0, 900.0, 900.0)
+    for full_s in full:
+        assert full_s - min(full_s, CAP_S) / 2 <= wait.after_call() <= full_s
+
+
+@given(st.integers(0, 8))
+def test_each_relapse_doubles_the_ceiling(relapses: int):
+    """From the cap to its end, which is what a grave fault waits."""
+    wait = backoff()
+    for _ in range(relapses):
+        wait.after_call()
+    assert wait.after_call(grave=True) == min(CAP_S * 2**relapses, CEILING_S_MAX)
+
+
+@pytest.mark.parametrize("cap_s", [900.0, 3600.0])
+def test_a_cap_above_the_ceiling_stands(cap_s: float):
+    """An operator who polls less often than relapses would make it is not overruled."""
+    wait = Backoff(BASE_S, cap_s, Random(0), now=0.0)
+    for _ in range(5):
+        assert wait.after_call(grave=True) == cap_s
+    assert wait.relapsed
+
+
+def test_a_relapse_is_forgiven_whole():
+    """One success shows that calls succeed: the next fault is a first one, below the cap."""
+    wait = backoff()
+    for _ in range(9):
+        wait.after_call()
+    assert wait.relapsed
+    wait.forgive()
+    assert not wait.relapsed
+    assert wait.after_call() <= CAP_S
+    assert not wait.relapsed
+    assert wait.after_call(grave=True) == 2 * CAP_S
+
+
+def test_time_spent_closed_earns_nothing_while_calls_fail():
+    """A circuit that nobody asked has shown nothing; once a call has succeeded it all counts."""
+    quiet, proven = backoff(), backoff()
+    for wait in (quiet, proven):
+        for _ in range(4):
+            wait.after_call()
+        wait.closed(0.0)
+    proven.forgive()
+    for wait in (quiet, proven):
+        wait.no_longer_closed(100 * CAP_S)
+    assert quiet.after_call() > CAP_S
+    assert proven.after_call() == BASE_S

@@ -335,9 +335,44 @@ def test_an_open_circuit_that_is_held_closed_begins_with_one_call():
     assert made.limit(1.0) == 1
 
 
+@pytest.mark.parametrize("state", [State.HELD_OPEN, State.HELD_CLOSED, State.QUARANTINED])
+def test_an_operator_who_says_auto_ends_a_hold(state: State):
+    """And a quarantine, like the clock would."""
+    made, by_the_clock = in_state(state), in_state(state)
+    made.reset(1.0)
+    by_the_clock.release(1.0)
+    assert (made.state, made.reason, made.due_at) == (
+        by_the_clock.state,
+        "operator",
+        by_the_clock.due_at,
+    )
+
+
+def test_an_operator_who_says_auto_has_an_open_circuit_probed():
+    """At once, and told as open for the reason it was; a probe of before would be late."""
+    made = breaker()
+    end_call(made, Fault("no_credits", grave=True))
+    old = Permit(made.epoch)
+    made.reset(2.0)
+    assert (made.state, made.reason, made.due_at) == (State.OPEN, "no_credits", 2.0)
+    assert made.since == 1.0
+    made.start_probe(2.0)
+    made.record_probe(old, DOWN, 3.0)
+    assert made.state is State.PROBING
+
+
+@pytest.mark.parametrize("state", [State.CLOSED, State.PROBING])
+def test_an_operator_who_says_auto_moves_no_other(state: State):
+    """It takes calls, or its probe runs already."""
+    made = in_state(state)
+    epoch = made.epoch
+    made.reset(1.0)
+    assert (made.state, made.epoch, made.due_at) == (state, epoch, inf)
+
+
 @pytest.mark.parametrize("state", [State.CLOSED, State.OPEN, State.PROBING])
 def test_a_release_of_a_circuit_that_is_not_held_does_nothing(state: State):
-    """An operator may give it twice."""
+    """What has no hold has no end of one."""
     made = in_state(state)
     before = (made.state, made.epoch, made.due_at)
     made.release(1.0)

@@ -30,7 +30,7 @@ faults = st.builds(
     Fault, st.just("down"), grave=st.booleans(), timed_out=st.booleans(), retry_after_s=pauses
 )
 verdicts = (
-    st.just(Success())
+    st.builds(Success, declined=st.booleans())
     | faults
     | st.builds(Throttled, st.just("throttled"), pauses)
     | st.just(Neutral("nobody's"))
@@ -41,7 +41,7 @@ def heard(verdict: Verdict) -> Heard:
     """A verdict in the model's words."""
     match verdict:
         case Success():
-            return Heard("success")
+            return Heard("success", declined=verdict.declined)
         case Fault():
             return Heard("fault", verdict.grave, verdict.timed_out, verdict.retry_after_s)
         case Throttled():
@@ -136,10 +136,18 @@ class TwoBreakers(RuleBasedStateMachine):
         self.real.hold(event, self.now, self.now + lasts)
         self.model.hold("held_open" if open_ else "held_closed", self.now + lasts)
 
+    @precondition(lambda self: self.real.state is State.CLOSED)
+    @rule(times=st.integers(1, 8), grave=st.booleans())
+    def it_relapses(self, times: int, grave: bool) -> None:
+        for _ in range(times):
+            self.a_call_is_made(Fault("down", grave=grave))
+            if self.real.state is State.OPEN:
+                self.it_recovers()
+
     @rule()
-    def an_operator_releases(self) -> None:
-        self.real.release(self.now)
-        self.model.release()
+    def an_operator_says_auto(self) -> None:
+        self.real.reset(self.now)
+        self.model.reset()
 
     @precondition(lambda self: self.real.state is not State.QUARANTINED)
     @rule()

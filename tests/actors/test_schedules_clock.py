@@ -137,6 +137,31 @@ async def test_the_first_call_after_closing_goes_alone():
 
 
 @EVERY_SCHEDULE
+async def test_a_call_after_a_wrong_probe_goes_alone_and_opens_for_longer():
+    """Who asks in the instant of its end is refused, and time spent closed shortens no wait."""
+    async with lawful(base_s=60.0, max_in_flight=300) as rig:
+        await rig.trip()
+        await trio.sleep_until(60.5)
+        await rig.ask(Act(DOWN))
+        assert (rig.now_shows.state, rig.now_shows.reason) == ("open", "down")
+        assert rig.now_shows.due_at is not None
+        closed_at = rig.now_shows.due_at
+        assert 60.5 + 90.0 <= closed_at <= 60.5 + 120.0
+        await trio.sleep_until(closed_at + 70.0)
+        assert (rig.now_shows.state, rig.now_shows.limit) == ("closed", 1)
+        alone = rig.begin(Act(DOWN, after_s=1.0))
+        await rig.quiet()
+        assert await rig.ask() == FULL
+        racing = rig.begin(starts_at=closed_at + 71.0)
+        assert await alone.answered() == Answered(DOWN)
+        reply = await racing.answered()
+        assert isinstance(reply, Refused)
+        assert reply.reason in (Refusal.FULL, Refusal.OPEN)
+        assert rig.now_shows.due_at is not None
+        assert 210.0 <= rig.now_shows.due_at - trio.current_time() <= 240.0
+
+
+@EVERY_SCHEDULE
 async def test_a_call_is_judged_once():
     """By its time-out or by its end; a failure that settles late is not a second one."""
     async with lawful(trip=Consecutive(2), timeout_s=2.0) as rig:

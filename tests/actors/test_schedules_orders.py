@@ -52,6 +52,29 @@ async def test_a_hold_that_comes_and_goes_while_a_probe_runs():
 
 
 @EVERY_SCHEDULE
+async def test_an_operator_ends_a_long_wait():
+    """Two say so at once, perhaps in the instant in which it is over: one probe is made, and a
+    fault after it is a first one again."""
+    early = bool(choose(2))
+    async with lawful(Act(), Act(after_s=1.0), base_s=60.0) as rig:
+        await rig.trip()
+        await trio.sleep_until(60.5)
+        await rig.trip()
+        waits_until = rig.now_shows.due_at
+        assert waits_until is not None
+        ends_at = 70.0 if early else waits_until
+        for _ in range(2):
+            rig.nursery.start_soon(_at, ends_at, rig.circuit.release)
+        asker = rig.begin(starts_at=ends_at)
+        assert isinstance(await asker.answered(), Refused)
+        await trio.sleep_until(ends_at + 1.5)
+        assert (rig.now_shows.state, rig.far.probed_at) == ("closed", [60.0, ends_at])
+        await rig.trip()
+        assert rig.now_shows.due_at is not None
+        assert rig.now_shows.due_at <= trio.current_time() + 60.0
+
+
+@EVERY_SCHEDULE
 async def test_a_hold_survives_a_crash_at_any_moment():
     """It was in force, or it waits in the mailbox for the next life; it is never lost."""
     async with lawful() as rig:

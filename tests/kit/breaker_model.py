@@ -18,6 +18,7 @@ class Heard:
     grave: bool = False
     timed_out: bool = False
     retry_after_s: float | None = None
+    declined: bool = False
 
 
 @dataclass
@@ -35,6 +36,9 @@ class BreakerModel:
     level: int = 0
     failed_in_a_row: int = 0
     closed_since: float = 0.0
+    faults_in_vain: int = 0
+    """How often a call's fault has opened it since a call succeeded, or since an operator said
+    that all is well. What is above one are relapses."""
     due: tuple[float, float] = (inf, inf)
     """The earliest and the latest moment at which the clock may move it."""
     began_full: bool = True
@@ -52,6 +56,8 @@ class BreakerModel:
         return "open" if self.state == "probing" else self.state
 
     def limit(self) -> int:
+        if self.state == "closed" and self.faults_in_vain > 1:
+            return 1
         value = float(self.ceiling) if self.began_full else 1.0
         trouble_at, halved_at = self.closed_since, -inf
 
@@ -74,6 +80,8 @@ class BreakerModel:
         elif heard.kind == "success":
             self.history.append(("success", self.now))
             self.failed_in_a_row = 0
+            if not heard.declined:
+                self.faults_in_vain = 0
         elif heard.kind == "throttled":
             if heard.retry_after_s is not None and self.state == "closed":
                 self._go("open")
@@ -85,8 +93,9 @@ class BreakerModel:
             self.failed_in_a_row += 1
             if self.state == "closed" and (heard.grave or self.failed_in_a_row >= self.row):
                 self._go("open")
-                self.level += 1
-                self._due_after_fault(heard)
+                self.faults_in_vain += 1
+                self.level += 1 if self.faults_in_vain <= 3 else 2
+                self._due_after_fault(heard, self.ceiling_s())
 
     def _late(self, heard: Heard) -> None:
         if self.state == "open" and heard.kind == "throttled" and heard.retry_after_s is not None:
@@ -105,12 +114,12 @@ class BreakerModel:
         self._go("open")
         if heard.kind == "throttled":
             if heard.retry_after_s is None:
-                self._due_in(*self.wait())
+                self._due_in(*self.wait(self.cap_s))
             else:
                 self._due_in(within(heard.retry_after_s), within(heard.retry_after_s))
         else:
             self.level += 1
-            self._due_after_fault(heard)
+            self._due_after_fault(heard, self.cap_s)
 
     def hold(self, state: str, until: float) -> None:
         self._go(state)
@@ -122,6 +131,14 @@ class BreakerModel:
         elif self.state in {"held_open", "quarantined"}:
             self._go("open")
             self._due_in(0.0, 0.0)
+
+    def reset(self) -> None:
+        self.faults_in_vain = 0
+        if self.state == "open":
+            self._go("open")
+            self._due_in(0.0, 0.0)
+        else:
+            self.release()
 
     def crash(self) -> None:
         held_until = self.due
@@ -136,13 +153,20 @@ class BreakerModel:
         self._go("quarantined")
         self.due = (until, until)
 
-    def wait(self) -> tuple[float, float]:
-        """The shortest and the longest wait of the present level."""
-        full = min(self.cap_s, self.base_s * 2 ** (max(self.level, 1) - 1))
-        return (full, full) if self.level <= 1 else (full / 2, full)
+    def ceiling_s(self) -> float:
+        """The longest wait after a call's fault: a quarter of an hour at the most, or the cap."""
+        ceiling_s = self.cap_s
+        for _ in range(self.faults_in_vain - 1):
+            ceiling_s = ceiling_s if ceiling_s >= 900 else min(900.0, 2 * ceiling_s)
+        return ceiling_s
 
-    def _due_after_fault(self, heard: Heard) -> None:
-        shortest, longest = (self.cap_s, self.cap_s) if heard.grave else self.wait()
+    def wait(self, bound_s: float) -> tuple[float, float]:
+        """The shortest and the longest wait of the present level."""
+        full = min(bound_s, self.base_s * 2 ** (max(self.level, 1) - 1))
+        return (full, full) if self.level <= 1 else (full - min(full, self.cap_s) / 2, full)
+
+    def _due_after_fault(self, heard: Heard, bound_s: float) -> None:
+        shortest, longest = (bound_s, bound_s) if heard.grave else self.wait(bound_s)
         asked_for = min(heard.retry_after_s or 0.0, 3600.0)
         self._due_in(max(shortest, asked_for), max(longest, asked_for))
 
@@ -153,7 +177,7 @@ class BreakerModel:
         was_taking_calls = self.takes_calls
         self.state, self.due = target, (inf, inf)
         self.epoch += 1
-        if was_taking_calls and not self.takes_calls:
+        if was_taking_calls and not self.takes_calls and self.faults_in_vain == 0:
             self.level = max(0, self.level - int((self.now - self.closed_since) / self.cap_s))
         if self.takes_calls:
             self.failed_in_a_row = 0

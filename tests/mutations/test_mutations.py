@@ -9,9 +9,9 @@ import pytest
 from actors.testing import Report, replay
 from tests.kit.mutations import Mutation, fate, mutations
 from tests.kit.situations import sampled
-from tests.mutations import actor, node
+from tests.mutations import actor, node, relapse
 
-MUTATIONS = mutations(actor, node)
+MUTATIONS = mutations(actor, relapse, node)
 
 
 @pytest.fixture(params=MUTATIONS.values(), ids=MUTATIONS)

@@ -25,7 +25,7 @@ JUDGE = OutcomeJudge()
     ("outcome", "verdict"),
     [
         (Sent("id"), Success()),
-        (Rejected(Reason.BAD_RECIPIENT), Success()),
+        (Rejected(Reason.BAD_RECIPIENT), Success(declined=True)),
         (
             NotSent(Reason.CONNECT_FAILED, Blame.PROVIDER),
             Fault(Reason.CONNECT_FAILED),
