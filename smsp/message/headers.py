@@ -43,6 +43,8 @@ RESERVED = (
     "X-MT-*",  # Mailtrap
     "X-Postal-*",
     "idempotencyKey",  # Brevo
+    "Idempotency-Key",  # Brevo, too
+    "Idempotency_Key",
 )
 """Names that no custom header may have, whatever their case; ``*`` matches the rest of a name."""
 

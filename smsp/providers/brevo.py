@@ -100,6 +100,7 @@ class Brevo:
         "X-Mailin-*",
         "X-Sib-*",
         "idempotencyKey",
+        "Idempotency-Key",
         "sender.ip",
     )
 

@@ -63,6 +63,10 @@ def test_a_header_name_is_printable_ascii_without_colon(name):
         "X-Postal-Tag",
         "idempotencyKey",
         "IDEMPOTENCYKEY",
+        "Idempotency-Key",
+        "idempotency-key",
+        "IDEMPOTENCY-KEY",
+        "Idempotency_Key",
     ],
 )
 def test_a_reserved_header_is_refused_in_any_case(name):
