@@ -28,6 +28,7 @@ from smsp.message.fields import (
     Recipients,
     few_entries,
 )
+from smsp.message.recipients import each_once
 
 _TAGS_MAX = 50
 
@@ -91,7 +92,10 @@ class EmailMessage(_Closed):
         examples=["Shop <shop@example.com>"],
     )
     toaddress: Recipients = Field(
-        description="To whom it goes. With cc and bcc at most 1,000 recipients.",
+        description=(
+            "To whom it goes. With cc and bcc at most 1,000 recipients, repetitions included; an "
+            "address that is named more than once gets one copy, at its first place."
+        ),
         examples=["alice@example.org", ["Alice <alice@example.org>", "bob@example.net"]],
     )
     ccaddress: Mailboxes | None = Field(
@@ -165,11 +169,14 @@ class EmailMessage(_Closed):
 
     def to_mail(self) -> Mail:
         """The same, as the value that travels to the adapters."""
+        to, cc, bcc = each_once(
+            tuple(self.toaddress), tuple(self.ccaddress or ()), tuple(self.bccaddress or ())
+        )
         return Mail(
             sender=self.fromaddress,
-            to=tuple(self.toaddress),
-            cc=tuple(self.ccaddress or ()),
-            bcc=tuple(self.bccaddress or ()),
+            to=to,
+            cc=cc,
+            bcc=bcc,
             reply_to=tuple(self.replytoaddress or ()),
             subject=self.subject or "",
             text=self.plaintextbody,

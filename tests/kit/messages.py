@@ -105,7 +105,8 @@ def headers():
 
 @st.composite
 def messages(draw):
-    """A whole message: any of its optional fields may be there, ``null`` or absent."""
+    """A whole message: any of its optional fields may be there, ``null`` or absent. Whom it names
+    again counts once."""
     from_text, sender = draw(mailboxes())
     to_wire, to = draw(one_or_many(min_size=1))
     names = st.dictionaries(lines(12, min_size=1), lines(), max_size=3)
@@ -130,6 +131,14 @@ def messages(draw):
                 wire[field], meaning[attribute] = draw(pairs)
             case "null":
                 wire[field] = None
+    named = []
+    for attribute in ("to", "cc", "bcc"):
+        once = []
+        for box in meaning.get(attribute, ()):
+            if (box.local, box.ascii_domain) not in named:
+                named.append((box.local, box.ascii_domain))
+                once.append(box)
+        meaning[attribute] = tuple(once)
     return wire, Mail(**meaning)
 
 

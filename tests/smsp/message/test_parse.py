@@ -48,7 +48,8 @@ def test_any_valid_message_is_read_as_it_was_meant(pair):
 
 def test_one_thousand_recipients_are_taken():
     """To, cc and bcc together, and the lists of each."""
-    mail = read(toaddress=["a@b.c"] * 400, ccaddress=["a@b.c"] * 300, bccaddress=["a@b.c"] * 300)
+    many = [f"a{number}@b.c" for number in range(1_000)]
+    mail = read(toaddress=many[:400], ccaddress=many[400:700], bccaddress=many[700:])
     assert isinstance(mail, Mail)
     assert len(mail.recipients) == 1_000
 

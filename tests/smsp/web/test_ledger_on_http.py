@@ -115,6 +115,23 @@ async def test_the_spelling_of_the_same_message_does_not_matter():
     assert len(mailroom.sends) == 1
 
 
+async def test_a_recipient_who_is_named_again_does_not_matter():
+    """Not even in another spelling: the message that would be sent is the same."""
+    client, mailroom = caller(dispatched(Sent("id")))
+    await post(client, message(toaddress="bob@example.org", ccaddress="eve@example.org"))
+
+    repeated = message(
+        toaddress=["bob@example.org", "Bob <bob@EXAMPLE.org>"],
+        ccaddress=["eve@example.org", "bob@example.org"],
+        bccaddress="eve@Example.Org",
+    )
+    again = await post(client, repeated)
+
+    assert again.headers["Idempotency-Replayed"] == "true"
+    (sent,) = mailroom.sends
+    assert [box.address for box in sent.mail.recipients] == ["bob@example.org", "eve@example.org"]
+
+
 async def test_a_twin_that_still_runs_is_a_conflict(nursery, autojump_clock):
     """The second of two at once is told to come back; the first is sent once."""
     going_on = trio.Event()
