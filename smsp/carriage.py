@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from smsp.mail import Mail, Mailbox
 from smsp.outcome import Reason
+from smsp.providers.file_types import Fit, fit
 from smsp.providers.protocols import Capabilities
 
 
@@ -25,6 +26,7 @@ def why_not_carried(mail: Mail, limits: Capabilities) -> Reason | None:
         (Reason.TOO_MANY_ATTACHMENTS, _above(len(mail.attachments), limits.attachments_max)),
         (Reason.NO_INLINE, not limits.inline and any(part.inline for part in mail.attachments)),
         (Reason.FILE_TYPE, not _file_types_taken(mail, limits.file_extensions)),
+        (Reason.FILE_TYPE_MISMATCH, limits.fitting_file_types and _contradicts_itself(mail)),
         (Reason.NEEDS_ASCII_FILENAMES, limits.ascii_filenames and not _ascii_filenames(mail)),
         (Reason.TOO_LARGE, _above(content_bytes(mail), limits.bytes_max)),
     )
@@ -67,6 +69,12 @@ def _ascii_headers(mail: Mail) -> bool:
 
 def _ascii_filenames(mail: Mail) -> bool:
     return all(part.filename.isascii() for part in mail.attachments)
+
+
+def _contradicts_itself(mail: Mail) -> bool:
+    return any(
+        fit(part.content_type, part.filename) is Fit.CONTRADICTION for part in mail.attachments
+    )
 
 
 def _file_types_taken(mail: Mail, extensions: frozenset[str] | None) -> bool:

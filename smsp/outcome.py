@@ -90,6 +90,7 @@ class Reason(StrEnum):
     SUBJECT_TOO_LONG = "subject_too_long"
     TEXT_TOO_SHORT = "text_too_short"
     FILE_TYPE = "file_type"
+    FILE_TYPE_MISMATCH = "file_type_mismatch"
     NO_INLINE = "no_inline"
     NEEDS_HTML = "needs_html"
     NEEDS_SMTPUTF8 = "needs_smtputf8"

@@ -47,6 +47,7 @@ def limits_of(can: Capabilities) -> Iterator[str]:
         "HTML required": can.needs_html,
         "ASCII header values": can.ascii_headers,
         "ASCII file names": can.ascii_filenames,
+        "files whose type fits their name": can.fitting_file_types,
         "files of known types only": can.file_extensions is not None,
         "non-ASCII local parts": can.smtputf8,
     }

@@ -87,6 +87,8 @@ class Capabilities:
     attachments_max: int | None = None
     file_extensions: frozenset[str] | None = None
     """The only file name extensions it takes, lower-case, without the dot."""
+    fitting_file_types: bool = False
+    """A file's type must not contradict the extension of its name."""
     inline: bool = True
     smtputf8: bool = False
     """Takes a local part that is not ASCII (RFC 6531)."""

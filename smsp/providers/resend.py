@@ -26,6 +26,7 @@ from smsp.outcome import Blame, NotSent, Outcome, Reason, Rejected, Sent, Unknow
 from smsp.providers import answers
 from smsp.providers.answers import Answer
 from smsp.providers.credentials import ADAPTER_CONFIG, ApiKey
+from smsp.providers.file_types import Fit, fit
 from smsp.providers.headers import encoded, encoded_words, name_addr
 from smsp.providers.payload import base64, bodies, filled
 from smsp.providers.poll import poll
@@ -77,6 +78,13 @@ class Resend:
 
     Resend sends by Amazon SES, which replaces a Message-ID of ours and takes no local part that
     is not ASCII (resend/resend-node issue 133): our id travels as a tag.
+
+    A file whose type contradicts the extension of its name is lost with the whole message:
+    Resend answers 200, and the message stays "queued" for ever (anymail/django-anymail issue
+    440). Seen there: ``text/csv`` for a ``data.txt``; while ``text/csv`` for a ``data.csv`` and
+    ``text/x-custom`` for a ``data.custom`` went out. What Resend compares with is not documented.
+    So it is caution that a type which nobody knows is taken to contradict an extension which is
+    known; and that a type which is only another word for the extension's is not told to Resend.
     """
 
     api_key: ApiKey
@@ -90,7 +98,7 @@ class Resend:
         refuses_reserved=True,
     )
     capabilities: ClassVar[Capabilities] = Capabilities(
-        to_max=50, bytes_max=40_000_000, tags_max=_TAGS_MAX - 1
+        to_max=50, bytes_max=40_000_000, fitting_file_types=True, tags_max=_TAGS_MAX - 1
     )
     control_headers: ClassVar[tuple[str, ...]] = ()
 
@@ -213,10 +221,12 @@ def _fits(word: str) -> bool:
 
 
 def _attachment(attachment: Attachment) -> dict[str, object]:
+    """Without a type Resend takes the one that it knows for the extension of the name."""
+    told = fit(attachment.content_type, attachment.filename) is not Fit.SYNONYM
     fields = {
         "filename": attachment.filename or "attachment",
         "content": base64(attachment),
-        "content_type": attachment.content_type,
+        "content_type": attachment.content_type if told else "",
         "content_id": attachment.content_id or "",
     }
     return {name: value for name, value in fields.items() if value or name == "content"}

@@ -14,6 +14,7 @@ BOB, EVE = mailbox("bob@example.org"), mailbox("eve@example.org")
 NOTE = Attachment("note.txt", "text/plain", b"1234")
 LOGO = Attachment("logo.png", "image/png", b"1", "logo")
 ABROAD = Attachment("résumé.pdf", "application/pdf", b"1")
+MISNAMED = Attachment("note.txt", "text/csv", b"1")
 RICH = {
     "to": (BOB, EVE),
     "cc": (BOB, EVE),
@@ -23,7 +24,7 @@ RICH = {
     "text": "short",
     "html": "<p>a longer one</p>",
     "headers": {"X-One": "1", "X-Two": "zwölf"},
-    "attachments": (NOTE, LOGO, ABROAD),
+    "attachments": (NOTE, LOGO, ABROAD, MISNAMED),
 }
 
 
@@ -39,11 +40,12 @@ RICH = {
         ({"text_min": 6}, Reason.TEXT_TOO_SHORT),
         ({"headers_max": 1}, Reason.TOO_MANY_HEADERS),
         ({"ascii_headers": True}, Reason.NEEDS_ASCII_HEADERS),
-        ({"attachments_max": 2}, Reason.TOO_MANY_ATTACHMENTS),
+        ({"attachments_max": 3}, Reason.TOO_MANY_ATTACHMENTS),
         ({"inline": False}, Reason.NO_INLINE),
         ({"file_extensions": frozenset({"txt", "pdf"})}, Reason.FILE_TYPE),
+        ({"fitting_file_types": True}, Reason.FILE_TYPE_MISMATCH),
         ({"ascii_filenames": True}, Reason.NEEDS_ASCII_FILENAMES),
-        ({"bytes_max": 39}, Reason.TOO_LARGE),
+        ({"bytes_max": 43}, Reason.TOO_LARGE),
     ],
 )
 def test_each_limit_has_its_reason(limits, reason):
@@ -62,9 +64,9 @@ def test_what_fits_exactly_is_carried():
         subject_max=24,
         text_min=5,
         headers_max=2,
-        attachments_max=3,
+        attachments_max=4,
         file_extensions=frozenset({"txt", "png", "pdf"}),
-        bytes_max=40,
+        bytes_max=44,
         needs_html=True,
     )
 

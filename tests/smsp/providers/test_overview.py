@@ -28,7 +28,7 @@ def test_a_row():
     assert row_of("resend") == [
         "`resend`, Resend",
         "global",
-        "40 MB, 50 to, 74 tags",
+        "40 MB, 50 to, 74 tags, files whose type fits their name",
         "list of our domains, then a message to delivered@resend.dev",
         "counted",
         "yes",

@@ -10,10 +10,13 @@ from email.utils import getaddresses, parseaddr
 from typing import Any
 from uuid import UUID
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from smsp.carriage import why_not_carried
 from smsp.mail import Attachment, Send
+from smsp.outcome import Reason
 from smsp.providers.resend import Resend
 from tests.kit.carried import carried_by
 from tests.kit.mails import mailbox, send
@@ -126,6 +129,30 @@ def test_a_file_without_a_name_gets_one():
     """A name is required; the type may follow from it."""
     (file,) = payload_of(send(attachments=(Attachment("", "", b""),)))["attachments"]
     assert file == {"filename": "attachment", "content": ""}
+
+
+@pytest.mark.parametrize(
+    ("filename", "content_type", "carried", "told"),
+    [
+        ("data.txt", "text/csv", False, None),
+        ("photo.jpg", "image/png", False, None),
+        ("data.csv", "text/csv; charset=utf-8", True, "text/csv; charset=utf-8"),
+        ("data.custom", "text/x-custom", True, "text/x-custom"),
+        ("README", "text/plain", True, "text/plain"),
+        ("photo.jpg", "image/jpg", True, None),
+        ("letter.pdf", "application/octet-stream", True, None),
+    ],
+)
+def test_a_file_whose_type_contradicts_its_name_is_not_put_to_it(
+    filename, content_type, carried, told
+):
+    """Resend would say that it has sent the mail, and keep it; a doubtful type is not told."""
+    message = send(attachments=(Attachment(filename, content_type, b"1"),))
+    reason = None if carried else Reason.FILE_TYPE_MISMATCH
+    assert why_not_carried(message.mail, RESEND.capabilities) is reason
+    if carried:
+        (file,) = payload_of(message)["attachments"]
+        assert file.get("content_type") == told
 
 
 def test_what_resend_carries():

@@ -63,8 +63,8 @@ def test_the_table_in_markdown():
     assert lines[:2] == ["| variable | default | meaning |", "|---|---|---|"]
     assert len(lines) == 2 + len(variables(PIGEONS))
     assert (
-        "| `SMSP_POLL_INTERVAL_MAX` | `60` s | longest time between two probes while they fail (0.01 to 3600) |"
-        in lines
+        "| `SMSP_POLL_INTERVAL_MAX` | `60` s "
+        "| longest time between two probes while they fail (0.01 to 3600) |" in lines
     )
     assert "| `SMSP_<NAME>_TRIP` | `SMSP_TRIP` | the same, for this provider alone |" in lines
     assert "| `SMSP_PIGEON_TOKEN` | required | token, a secret |" in lines
