@@ -82,7 +82,8 @@ class Circuit(Generic[Q, A]):
         return await self._order(Hold(event, until, slot), slot)
 
     async def release(self) -> Snapshot:
-        """End a hold, or a quarantine; the snapshot that shows it."""
+        """Back to automatic: end a hold or a quarantine, forget relapses, have an open circuit
+        probed at once; the snapshot that shows it."""
         slot: ReplySlot[Snapshot] = ReplySlot()
         return await self._order(Release(slot), slot)
 
