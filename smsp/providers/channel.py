@@ -13,7 +13,8 @@ be said goes through ``send``, and is on its way when the line has taken the las
 
 Session tickets, key updates and other words of TLS to itself say nothing; what has to be answered
 to them goes out before the next thing that is sent. A record that has not come whole may say
-anything, so there is no knowing before its end.
+anything, so there is no knowing before its end. Another handshake is declined (TLS 1.2 only; 1.3
+has none), and a connection on which one was wanted is not used again.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ class Plain:
     """No channel at all: each byte is what it is."""
 
     error = ""
+    is_in_record = False
 
     def __init__(self) -> None:
         self.state = State.OPEN
@@ -92,7 +94,7 @@ class Tls:
     @property
     def at_rest(self) -> bool:
         """Whether all that has come has been told, and more can come."""
-        return self.state is State.OPEN and not self._records.unfinished
+        return self.state is State.OPEN and not self._records.unfinished and not self._declines
 
     def receive(self, data: bytes) -> bytes:
         """Take what has come, empty for the line's end. Returns what it says, at most as much.
@@ -127,6 +129,11 @@ class Tls:
     def replies(self) -> bytes:
         """What the line has to carry although nobody says anything."""
         return self._outgoing.read()
+
+    @property
+    def _declines(self) -> bool:
+        """Whether the peer wanted another handshake: it may not take no for an answer."""
+        return bool(self._outgoing.pending) and self._tls.version() != "TLSv1.3"
 
     def _shake_hands(self) -> None:
         try:

@@ -169,7 +169,7 @@ class Connection:
 
     @property
     def _is_being_spoken_to(self) -> bool:
-        return self.answers.in_head or not self._channel.at_rest
+        return self.answers.in_head or self._channel.is_in_record
 
     def _hear(self, data: bytes | None) -> bool:
         """Read what has come. Returns whether it says anything; an end is kept for later."""

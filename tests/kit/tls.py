@@ -5,15 +5,19 @@ from __future__ import annotations
 import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import TypeVar
 
 import trio
 import trustme
 
 from tests.kit.lines import MemoryLine
+from tests.kit.tls_records import CIPHER_1_2, Records12, Records13
 
 HOSTS = ("api.example.com", "other.example.com")
 RECORD_BYTES_MAX = 16 * 1024
+_RANDOM = slice(5 + 4 + 2, 5 + 4 + 2 + 32)
+"""In the first record of either side: behind two headers and a version."""
 
 T = TypeVar("T")
 SecurePeer = Callable[["SecureEnd"], Awaitable[None]]
@@ -26,6 +30,14 @@ def server_context(authority: trustme.CA, *names: str) -> ssl.SSLContext:
     return context
 
 
+def telling_its_keys(context: ssl.SSLContext, path: Path) -> ssl.SSLContext:
+    """The same server, whose records a test can make by itself; it sends no ticket by itself."""
+    context.keylog_filename = path
+    context.num_tickets = 0
+    context.set_ciphers(CIPHER_1_2)
+    return context
+
+
 class SecureEnd:
     """The server's end of a line with TLS: what a peer that a test plays has instead of a
     ``MemoryLine``."""
@@ -34,6 +46,7 @@ class SecureEnd:
         self.line = line
         self._come, self._to_go = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._come, self._to_go, server_side=True)
+        self._client_random = self._server_random = b""
 
     @property
     def closed(self) -> bool:
@@ -65,6 +78,19 @@ class SecureEnd:
         except ssl.SSLEOFError:
             return b""
 
+    def records(self) -> Records12 | Records13:
+        """What this end says from now on, if ``send_all`` is not used: records of any kind.
+
+        Its context has to be one of :func:`telling_its_keys`.
+        """
+        lines = Path(self._tls.context.keylog_filename).read_text("ascii").splitlines()
+        words = [line.split() for line in lines if not line.startswith("#")]
+        told = {(label, random): bytes.fromhex(secret) for label, random, secret in words}
+        if self._tls.version() == "TLSv1.3":
+            return Records13(told["SERVER_TRAFFIC_SECRET_0", self._client_random.hex()])
+        master = told["CLIENT_RANDOM", self._client_random.hex()]
+        return Records12(master, self._client_random, self._server_random)
+
     def close(self) -> None:
         """Close at once, without a farewell."""
         self.line.close()
@@ -80,6 +106,7 @@ class SecureEnd:
             except ssl.SSLWantReadError:
                 await self._flush()
                 come = await self.line.receive_some()
+                self._client_random = self._client_random or come[_RANDOM]
                 self._come.write(come) if come else self._come.write_eof()
             else:
                 await self._flush()
@@ -87,7 +114,9 @@ class SecureEnd:
 
     async def _flush(self) -> None:
         if self._to_go.pending:
-            await self.line.send_all(self._to_go.read())
+            data = self._to_go.read()
+            self._server_random = self._server_random or data[_RANDOM]
+            await self.line.send_all(data)
 
 
 def secured(peer: SecurePeer, context: ssl.SSLContext) -> Callable[[MemoryLine], Awaitable[None]]:

@@ -16,7 +16,7 @@ ALERT, HANDSHAKE, DATA = 21, 22, 23
 CLOSE_NOTIFY = b"\1\0"
 HELLO_REQUEST = b"\0\0\0\0"
 """Of TLS 1.2: the server asks for a new handshake."""
-SESSION_TICKET = bytes.fromhex("04 00001d 00001c20 01020304 0100 0010") + bytes(16) + b"\0\0"
+SESSION_TICKET = bytes.fromhex("04 00001e 00001c20 01020304 0100 0010") + bytes(16) + b"\0\0"
 
 
 def key_update(*, asks_back: bool) -> bytes:
