@@ -194,8 +194,8 @@ async def test_reset_in_mid_body(transport_for, way):
 
 
 async def test_early_answer(transport_for, way):
-    """A peer that answers before it has the whole message, and breaks off, is heard; but httpx's own
-    transport reads no more through TLS when a write has failed."""
+    """A peer that answers before it has the whole message, and breaks off, is heard; but not by
+    httpx's own transport through TLS, which reads no more when a write has failed."""
 
     async def handler(stream):
         await stream.receive_some(1000)
