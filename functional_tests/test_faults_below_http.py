@@ -3,7 +3,7 @@
 A proxy in front of each provider breaks, ends or holds the connection at an exact byte. SMSP must
 tell the truth about every message, and the most that can be known; what it proves not to have sent
 goes to the spare provider, so a wrong proof would show as a message that was taken twice. Both
-transports have to tell the same.
+transports have to tell the same, and through TLS the same as in the clear.
 """
 
 from __future__ import annotations
@@ -36,13 +36,16 @@ def names(acts: Iterable[Act]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("act", acts, ids=lambda act: act.name.lower())
 
 
-@pytest.fixture(scope="module", params=PROGRAMS)
+@pytest.fixture(scope="module", params=[*PROGRAMS, "own through TLS"])
 def lanes_of_all(request, simulators, register, tmp_path_factory):
-    """An SMSP for the whole file, with either transport."""
-    folder = tmp_path_factory.mktemp(request.param)
+    """An SMSP for the whole file, with either transport, and with ours through TLS."""
+    transport, _, through_tls = request.param.partition(" ")
+    folder = tmp_path_factory.mktemp(transport)
     simulators.mend()
-    with running_lanes(simulators, PROGRAMS[request.param], register, folder) as lanes:
-        yield request.param, lanes
+    with running_lanes(
+        simulators, PROGRAMS[transport], register, folder, secure=bool(through_tls)
+    ) as lanes:
+        yield transport, lanes
 
 
 @pytest.fixture
@@ -80,12 +83,12 @@ async def test_the_answer_is_cut(lanes, transport, kind, act):
     check(lanes, cases, told)
 
 
-async def test_a_provider_hears_an_end_after_any_byte(lanes):
+async def test_a_provider_hears_an_end_after_any_byte(lanes, transport):
     """A request that it finds incomplete it refuses, and that is a proof: the spare takes it."""
 
     def told(case: Case) -> set[Told]:
         if not case.met.there:
-            return {LOST}
+            return {LOST, *cut_in_time(case, transport, Act.END)}
         return {SENT} if case.asked else {("not_sent refused_4xx", TAKEN_BY_THE_SPARE)}
 
     cases = await lanes.at_every_byte("patient-sendgrid", "there", Act.HALF_CLOSE)
@@ -222,14 +225,15 @@ async def test_through_tls(lanes, transport, way, act):
 
 
 def cut_in_time(case: Case, transport: str, act: Act) -> set[Told]:
-    """What a reset proves that was quicker than our last byte. Our own transport hands over a small
-    request in one, httpx's own the head first."""
+    """What an end proves that was quicker than our first byte, or a reset than our last. Our own
+    transport hands over a small request in one, httpx's own the head first."""
     begun = bytes(case.met.there)
     if transport == "stock":
         _, _, begun = begun.partition(b"\r\n\r\n")
-    if act is not Act.RESET or begun:
+    if begun or (act is Act.END and transport == "stock"):
         return set()
-    return {(f"not_sent {what}_failed", TAKEN_BY_THE_SPARE) for what in ("write", "connect")}
+    reasons = ["connect_failed", "tls_failed", *(["write_failed"] if act is Act.RESET else [])]
+    return {(f"not_sent {reason}", TAKEN_BY_THE_SPARE) for reason in reasons}
 
 
 def what_an_answer_says(case: Case, kind: str, otherwise: Told) -> Told:

@@ -37,14 +37,39 @@ class Line(trio.abc.Stream):
     """How many bytes have been handed over so far."""
     lost = False
 
+    @abstractmethod
+    def send_now(self, data: bytes | bytearray | memoryview) -> int:
+        """Hand over as much as fits, without waiting. Returns how many bytes were taken."""
+
+    @abstractmethod
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        """What has come, or will; empty at the end. Raises ``trio.BrokenResourceError``."""
+
     @property
     @abstractmethod
     def readable(self) -> bool:
         """Whether something has come, be it the end. A look, no wait."""
 
     @abstractmethod
+    def receive_now(self, max_bytes: int) -> bytes | None:
+        """What has come, without waiting: empty at the end, ``None`` if nothing has.
+
+        Raises ``trio.BrokenResourceError``.
+        """
+
+    @abstractmethod
     def close(self) -> None:
         """Close at once. Whoever waits here gets ``trio.ClosedResourceError``."""
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """Hand over all of it, unless the line is lost meanwhile."""
+        with memoryview(data) as whole:
+            sent = 0
+            while sent < len(whole) and not self.lost:
+                taken = self.send_now(whole[sent:] if sent else whole)
+                sent += taken
+                if not taken and not self.lost:
+                    await self.wait_send_all_might_not_block()
 
     async def aclose(self) -> None:
         """Close at once, as a stream of trio's."""
@@ -76,20 +101,17 @@ class SocketLine(Line):
         """The address of our side."""
         return _address(self._socket.getsockname())
 
-    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Hand over all of it, unless the line is lost meanwhile."""
-        with memoryview(data) as whole:
-            sent = 0
-            while sent < len(whole) and not self.lost:
-                try:
-                    taken = self._socket.send(whole[sent:] if sent else whole)
-                except BlockingIOError:
-                    await trio.lowlevel.wait_writable(self._socket)
-                except OSError:
-                    self.lost = True
-                else:
-                    sent += taken
-                    self.taken += taken
+    def send_now(self, data: bytes | bytearray | memoryview) -> int:
+        """Hand over what the kernel takes."""
+        try:
+            taken = self._socket.send(data)
+        except BlockingIOError:
+            return 0
+        except OSError:
+            self.lost = True
+            return 0
+        self.taken += taken
+        return taken
 
     async def wait_send_all_might_not_block(self) -> None:
         """Wait until the kernel has room again."""
@@ -101,12 +123,18 @@ class SocketLine(Line):
             if self._socket.fileno() < 0:
                 raise trio.ClosedResourceError
             await trio.lowlevel.wait_readable(self._socket)
-            try:
-                return self._socket.recv(max_bytes or RECEIVE_BYTES)
-            except BlockingIOError:
-                continue
-            except OSError as error:
-                raise trio.BrokenResourceError(str(error)) from error
+            come = self.receive_now(max_bytes or RECEIVE_BYTES)
+            if come is not None:
+                return come
+
+    def receive_now(self, max_bytes: int) -> bytes | None:
+        """What the kernel has."""
+        try:
+            return self._socket.recv(max_bytes)
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            raise trio.BrokenResourceError(str(error)) from error
 
     async def send_eof(self) -> None:
         """Say that nothing more will come from us."""

@@ -30,6 +30,7 @@ from smsp.mail import Mailbox, Send
 from smsp.metrics import Metrics
 from smsp.outcome import Outcome, Reason
 from smsp.providers import KINDS
+from smsp.providers.channel import client_context
 from smsp.providers.http import TransportFor, http_provider
 from smsp.providers.mock import MockProvider
 from smsp.providers.names import Resolver
@@ -109,7 +110,7 @@ async def providers(
     ``status_forbidden`` is told, once for each provider, that a probe passes over its status call.
     """
     trio.socket.set_custom_hostname_resolver(Resolver())
-    tls = ssl.create_default_context()
+    tls = client_context()
     async with AsyncExitStack() as stack:
         built: dict[str, Provider] = {}
         for one in settings.providers:

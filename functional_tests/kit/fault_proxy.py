@@ -8,6 +8,7 @@ it, so that what it made of that is known when a connection is over.
 from __future__ import annotations
 
 import socket
+import ssl
 import struct
 from collections import deque
 from collections.abc import AsyncIterator
@@ -18,7 +19,10 @@ from math import inf
 
 import trio
 
+from functional_tests.kit.fault_proxy_tls import SecureSide
 from smsp.simulator.loopback import HOST, LoopbackPort
+
+Side = trio.SocketStream | SecureSide
 
 PIECE_BYTES = 64 * 1024
 PATIENCE_S = 20.0
@@ -91,12 +95,16 @@ class Met:
 class FaultProxy:
     """A port that leads to another one, with faults on the way.
 
-    ``tests_near``: whether the side that connects is the tested one. The port stays the same from
+    ``tests_near``: whether the side that connects is the tested one. With ``near_tls`` it speaks
+    TLS, and the bytes that count are those that are said through that. The port stays the same from
     one run to the next; between them it refuses connections.
     """
 
-    def __init__(self, far_port: int, *, tests_near: bool) -> None:
+    def __init__(
+        self, far_port: int, *, tests_near: bool, near_tls: ssl.SSLContext | None = None
+    ) -> None:
         self._far_port = far_port
+        self._near_tls = near_tls
         self._tests_near = tests_near
         self._door = LoopbackPort()
         self._scripts: deque[Met] = deque()
@@ -130,9 +138,10 @@ class FaultProxy:
         """Give the port up."""
         self._door.close()
 
-    async def _serve(self, near: trio.SocketStream, met: Met) -> None:
+    async def _serve(self, raw: trio.SocketStream, met: Met) -> None:
         try:
-            async with near, await trio.open_tcp_stream(HOST, self._far_port) as far:
+            async with raw, await trio.open_tcp_stream(HOST, self._far_port) as far:
+                near = await self._secured(raw)
                 act = await _carry(near, far, met)
                 if act is Act.STALL:
                     await met.released()
@@ -145,14 +154,20 @@ class FaultProxy:
         finally:
             met.over.set()
 
+    async def _secured(self, raw: trio.SocketStream) -> Side:
+        if self._near_tls is None:
+            return raw
+        side = SecureSide(raw, self._near_tls)
+        with suppress(trio.BrokenResourceError):  # Then it is broken to whoever reads it, too.
+            await side.shake_hands()
+        return side
 
-async def _carry(near: trio.SocketStream, far: trio.SocketStream, met: Met) -> Act | None:
+
+async def _carry(near: Side, far: trio.SocketStream, met: Met) -> Act | None:
     """Pass bytes on until both directions are over, an act ends both, or somebody else does."""
     ended_by: list[Act] = []
 
-    async def one_way(
-        way: Way, source: trio.SocketStream, sink: trio.SocketStream, passed: bytearray
-    ) -> None:
+    async def one_way(way: Way, source: Side, sink: Side, passed: bytearray) -> None:
         act = await _pass_on(way, source, sink, passed)
         if len(passed) == way.after:
             met.happened.set()
@@ -186,9 +201,7 @@ async def _until_released(met: Met) -> AsyncIterator[None]:
         nursery.cancel_scope.cancel()
 
 
-async def _pass_on(
-    way: Way, source: trio.SocketStream, sink: trio.SocketStream, passed: bytearray
-) -> Act | None:
+async def _pass_on(way: Way, source: Side, sink: Side, passed: bytearray) -> Act | None:
     """One direction, until the act that is due, or the source's end."""
     while len(passed) < way.after:
         room = int(min(way.after - len(passed), way.piece_bytes))
@@ -207,19 +220,20 @@ async def _pass_on(
     return way.then
 
 
-async def _end(side: trio.SocketStream) -> None:
+async def _end(side: Side) -> None:
     """Say no more to this side, and wait for it to do likewise."""
     with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
         await side.send_eof()
         await _drain(side)
 
 
-async def _drain(side: trio.SocketStream) -> None:
+async def _drain(side: Side) -> None:
     with suppress(trio.BrokenResourceError):
         while await side.receive_some(PIECE_BYTES):
             pass
 
 
-def _reset(side: trio.SocketStream) -> None:
-    side.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    side.socket.close()
+def _reset(side: Side) -> None:
+    raw = side.raw if isinstance(side, SecureSide) else side
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    raw.socket.close()

@@ -141,8 +141,13 @@ def running_lanes(
     register: list[Process],
     folder: Path,
     kinds: Mapping[str, int] = KINDS,
+    *,
+    secure: bool = False,
 ) -> Iterator[Lanes]:
-    """An SMSP run by this program, which keeps its log and a certificate in this folder."""
+    """An SMSP run by this program, which keeps its log and a certificate in this folder.
+
+    ``secure``: it speaks TLS in every lane, and what is spoilt is what it says through that.
+    """
     authority, tls = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.cert_pem.write_to_path(folder / "authority.pem")
     authority.issue_cert(HOST).configure_cert(tls)
@@ -152,9 +157,11 @@ def running_lanes(
             f"{kind}-{index:02d}": stack.enter_context(closing(proxy))
             for kind, number in kinds.items()
             for index in range(number)
-            if (proxy := FaultProxy(_far(kind, simulators, tls_door), tests_near=True))
+            if (proxy := _proxy(kind, simulators, tls_door, tls if secure else None))
         }
-        environ = _environ(simulators, proxies) | {"SSL_CERT_FILE": str(folder / "authority.pem")}
+        environ = _environ(simulators, proxies, secure) | {
+            "SSL_CERT_FILE": str(folder / "authority.pem")
+        }
         process = Process("smsp", program, environ, folder / "log")
         stack.enter_context(running(process, register))
         started = eventually(
@@ -166,6 +173,14 @@ def running_lanes(
         assert bugs_in(process) == []
 
 
+def _proxy(
+    kind: str, simulators: Simulators, tls_door: TlsDoor, near_tls: ssl.SSLContext | None
+) -> FaultProxy:
+    """Where encrypted bytes are spoilt the lane is secure anyway."""
+    near_tls = None if kind.startswith("tls") else near_tls
+    return FaultProxy(_far(kind, simulators, tls_door), tests_near=True, near_tls=near_tls)
+
+
 def _far(kind: str, simulators: Simulators, tls_door: TlsDoor) -> int:
     speed, provider = kind.split("-")
     return tls_door.port if speed == "tls" else _port(simulators, provider)
@@ -175,7 +190,9 @@ def _port(simulators: Simulators, provider: str) -> int:
     return int(simulators.urls[provider].rpartition(":")[2])
 
 
-def _environ(simulators: Simulators, proxies: Mapping[str, FaultProxy]) -> dict[str, str]:
+def _environ(
+    simulators: Simulators, proxies: Mapping[str, FaultProxy], secure: bool
+) -> dict[str, str]:
     changes = {
         "API_KEY": KEY,
         "PORT": "0",
@@ -187,7 +204,7 @@ def _environ(simulators: Simulators, proxies: Mapping[str, FaultProxy]) -> dict[
     }
     for name, proxy in proxies.items():
         speed, kind, _ = name.split("-")
-        scheme = "https" if speed == "tls" else "http"
+        scheme = "https" if secure or speed == "tls" else "http"
         timeout_s = HASTY_S if speed == "hasty" else PATIENT_S
         changes |= account_at(
             f"{scheme}://{HOST}:{proxy.port}",

@@ -1,12 +1,13 @@
 """TLS in front of a simulated provider, which speaks none.
 
-Owns the provider's side of each handshake. Stands behind a fault proxy, so that what is spoilt is
-what a network would see: encrypted bytes.
+Owns the provider's side of each handshake. It stands behind a fault proxy, so that what is spoilt
+is what a network would see, encrypted bytes; or in one, so that it is the provider's own words.
 """
 
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
 from contextlib import suppress
 
 import trio
@@ -14,6 +15,56 @@ import trio
 from smsp.simulator.loopback import HOST, LoopbackPort
 
 PIECE_BYTES = 64 * 1024
+
+
+class SecureSide:
+    """The side of a proxy that speaks TLS, to be used like the socket that it is on."""
+
+    def __init__(self, raw: trio.SocketStream, tls: ssl.SSLContext) -> None:
+        self.raw = raw
+        self._come, self._to_go = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = tls.wrap_bio(self._come, self._to_go, server_side=True)
+        self._has_ended = False
+
+    async def shake_hands(self) -> None:
+        """To be done first. Raises ``trio.BrokenResourceError``."""
+        await self._read(lambda: self._tls.do_handshake() or b"")
+        await self.raw.send_all(self._to_go.read())
+
+    async def receive_some(self, max_bytes: int) -> bytes:
+        """What is said; empty at the end. Raises ``trio.BrokenResourceError``.
+
+        After ``send_eof``, as it comes: OpenSSL reads nothing any more then.
+        """
+        if self._has_ended:
+            return bytes(await self.raw.receive_some(max_bytes))
+        return await self._read(lambda: self._tls.read(max_bytes))
+
+    async def send_all(self, data: bytes) -> None:
+        """Say this. Raises ``trio.BrokenResourceError``."""
+        self._tls.write(data)
+        await self.raw.send_all(self._to_go.read())
+
+    async def send_eof(self) -> None:
+        """Say that no more is said, in TLS and then below it."""
+        self._has_ended = True
+        with suppress(ssl.SSLError):
+            self._tls.unwrap()
+        await self.raw.send_all(self._to_go.read())
+        await self.raw.send_eof()
+
+    async def _read(self, operation: Callable[[], bytes]) -> bytes:
+        while True:
+            try:
+                return operation()
+            except ssl.SSLWantReadError:
+                if self._to_go.pending:
+                    await self.raw.send_all(self._to_go.read())
+                if not (come := await self.raw.receive_some(PIECE_BYTES)):
+                    return b""
+                self._come.write(come)
+            except ssl.SSLError as error:
+                raise trio.BrokenResourceError from error
 
 
 class TlsDoor:

@@ -1,7 +1,10 @@
 """One connection to a provider: made, secured, written to, read from, closed at once.
 
-Knows whether a write has failed and whether the kernel had taken anything of it, which no stream
-of trio's tells. Knows nothing of HTTP but that answers come one after another.
+Drives a channel (:mod:`smsp.providers.channel`) over a line, in the same way whether it is TLS.
+Nothing that came before a request's last byte was taken is its answer: what has come is looked at
+just before the first byte, and again before each call of ``send`` that follows; and what has been
+heard by then ends the writing, so that the peer never has the whole request. Knows nothing of HTTP
+but that answers come one after another.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ import httpx
 import trio
 
 from smsp.lines import RECEIVE_BYTES, Line, SocketLine
+from smsp.providers.channel import Channel, Plain, State, Tls
 from smsp.providers.wire import Answers
 
 NOTHING: Mapping[str, object] = MappingProxyType({})
@@ -44,15 +48,15 @@ async def dial_tcp(host: str, port: int) -> Line:
 
 
 class Connection:
-    """A line, plain or with TLS around it, and the answers that come through it."""
+    """A line, the channel through it, and the answers that come that way."""
 
-    def __init__(self, origin: Origin, line: Line, stream: trio.abc.Stream) -> None:
+    def __init__(self, origin: Origin, line: Line, channel: Channel) -> None:
         self.origin = origin
         self.answers = Answers()
         self.idle_since = 0.0
         """On the run's clock; set by the pool."""
         self._line = line
-        self._stream = stream
+        self._channel = channel
 
     @classmethod
     async def open(
@@ -64,43 +68,129 @@ class Connection:
             line = await dial(origin.host, origin.port)
         except OSError as error:
             raise httpx.ConnectError(str(error)) from error
-        if not origin.secure:
-            return cls(origin, line, line)
         try:
-            await trace("connection.start_tls.started", NOTHING)
-            stream = trio.SSLStream(line, tls, server_hostname=origin.host, https_compatible=True)
-            await stream.do_handshake()
-        except BaseException as error:
+            if origin.secure:
+                await trace("connection.start_tls.started", NOTHING)
+            channel = await _secured(line, tls, origin.host) if origin.secure else Plain()
+            connection = cls(origin, line, channel)
+            if not connection.is_quiet():
+                raise httpx.ConnectError("the peer has left, or spoken first")
+        except BaseException:
             line.close()
-            if isinstance(error, trio.BrokenResourceError):
-                raise httpx.ConnectError(str(error.__cause__ or error)) from error
             raise
-        return cls(origin, line, stream)
+        return connection
+
+    def is_quiet(self) -> bool:
+        """Whether a request can be written that nothing which has come so far would answer.
+
+        What has come is read: any of it that says something, an end, or a record that has only
+        begun makes this false, and the connection is of no more use.
+        """
+        while self._channel.state is State.OPEN and self._line.readable:
+            try:
+                data = self._line.receive_now(RECEIVE_BYTES)
+            except trio.BrokenResourceError:
+                return False
+            if data is None:
+                break
+            if self._channel.receive(data):
+                return False
+        return self._channel.at_rest
 
     @property
-    def quiet(self) -> bool:
-        """Whether nothing has come since the last answer: no end, and nothing unasked for."""
-        return not self._line.readable
+    def reusable(self) -> bool:
+        """Whether the answer has come to its end, and nothing after it, so far."""
+        return self.answers.reusable and self._channel.at_rest
 
     @property
     def taken(self) -> int:
-        """How many bytes the kernel has taken from us so far."""
+        """How many bytes the kernel has taken from us so far, those of TLS included."""
         return self._line.taken
 
-    async def send(self, data: bytes) -> None:
-        """Hand over all of it. Raises ``httpx.WriteError``."""
-        await self._stream.send_all(data)
-        if self._line.lost:
-            raise httpx.WriteError("the connection broke")
+    async def begin(self, data: bytes) -> None:
+        """Hand over all of a request's beginning, on a connection that is quiet.
+
+        Raises ``httpx.WriteError`` when the connection breaks, or when the peer has answered before
+        the last byte was taken; ``httpx.RemoteProtocolError`` when that was no answer. What was
+        taken by then is no whole request, and must not be followed by more.
+        """
+        self.answers.begin()
+        await self._send(data)
+
+    async def go_on(self, data: bytes) -> None:
+        """Hand over all of some more of the request. Raises as ``begin`` does."""
+        await self._check_unanswered()
+        await self._send(data)
 
     async def receive(self) -> None:
         """Read on in the answer. Raises ``httpx.ReadError``, ``httpx.RemoteProtocolError``."""
-        try:
-            data = await self._stream.receive_some(RECEIVE_BYTES)
-        except trio.BrokenResourceError as error:
-            raise httpx.ReadError("the connection broke") from error
-        self.answers.feed(bytes(data))
+        while self._channel.state is State.OPEN:
+            try:
+                if self._hear(await self._line.receive_some(RECEIVE_BYTES)):
+                    return
+            except trio.BrokenResourceError as error:
+                raise httpx.ReadError("the connection broke") from error
+        if self._channel.state is not State.CLOSED:
+            # RFC 9112, section 9.8: such an end does not end an answer.
+            raise httpx.ReadError(self._channel.error)
+        self.answers.feed(b"")
 
     def close(self) -> None:
         """Close at once, without a farewell: nothing is written afterwards."""
         self._line.close()
+
+    async def _send(self, data: bytes) -> None:
+        rest = memoryview(self._channel.send(data))
+        if self._channel.state is State.FAILED:
+            raise httpx.WriteError(self._channel.error)
+        while True:
+            rest = rest[self._line.send_now(rest) :]
+            if self._line.lost:
+                raise httpx.WriteError("the connection broke")
+            if not rest:
+                return
+            await self._line.wait_send_all_might_not_block()
+            await self._check_unanswered()
+
+    async def _check_unanswered(self) -> None:
+        """Whoever answers before our last byte does not answer the whole request.
+
+        An answer that has begun is heard until it can be told from an interim one.
+        """
+        try:
+            if self._channel.state is State.OPEN and self._line.readable:
+                self._hear(self._line.receive_now(RECEIVE_BYTES))
+            while self._channel.state is State.OPEN and self._is_being_spoken_to:
+                self._hear(await self._line.receive_some(RECEIVE_BYTES))
+        except trio.BrokenResourceError as error:
+            raise httpx.WriteError("the connection broke") from error
+        if self.answers.status is not None:
+            raise httpx.WriteError("an answer before the request was whole")
+
+    @property
+    def _is_being_spoken_to(self) -> bool:
+        return self.answers.in_head or self._channel.is_in_record
+
+    def _hear(self, data: bytes | None) -> bool:
+        """Read what has come. Returns whether it says anything; an end is kept for later."""
+        said = self._channel.receive(data) if data is not None else b""
+        if said:
+            self.answers.feed(said)
+        return bool(said)
+
+
+async def _secured(line: Line, tls: ssl.SSLContext, host: str) -> Tls:
+    """TLS through this line, whose handshake is over. Raises ``httpx.ConnectError``."""
+    try:
+        channel = Tls(tls, host)
+        await line.send_all(channel.replies())
+        while channel.state is State.HANDSHAKE or channel.is_in_record:
+            said = channel.receive(await line.receive_some(RECEIVE_BYTES))
+            await line.send_all(channel.replies())
+            if said:
+                raise httpx.ConnectError("the peer has spoken first")
+    except (ValueError, trio.BrokenResourceError) as error:
+        raise httpx.ConnectError(str(error)) from error
+    if channel.state is State.FAILED:
+        raise httpx.ConnectError(channel.error)
+    return channel

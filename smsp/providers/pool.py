@@ -53,7 +53,7 @@ class Pool:
         self._expire(idle)
         while idle:
             connection = idle.pop()
-            if connection.quiet:
+            if connection.is_quiet():
                 return connection
             self.discard(connection)
         return None

@@ -92,7 +92,7 @@ class _Call(httpx.AsyncByteStream):
         self._over = True
         connection = self._connection
         if connection is not None:
-            reusable = connection.answers.reusable and not self._spent
+            reusable = connection.reusable and not self._spent
             (self._pool.keep if reusable else self._pool.discard)(connection)
         self._pool.leave()
 
@@ -101,9 +101,7 @@ class _Call(httpx.AsyncByteStream):
     async def _write(self) -> Connection:
         connection = await self._begin(self._head + self._counted(await anext(self._pieces, b"")))
         async for piece in self._pieces:
-            # An answer before our last piece: what the peer does with the rest, nobody knows.
-            self._spent = self._spent or not connection.quiet
-            await connection.send(self._counted(piece))
+            await connection.go_on(self._counted(piece))
         if self._unwritten_bytes > 0:
             raise httpx.LocalProtocolError("a body shorter than its length")
         return connection
@@ -117,11 +115,10 @@ class _Call(httpx.AsyncByteStream):
     async def _begin(self, first: bytes) -> Connection:
         connection = self._connection = self._pool.idle(self._origin)
         if connection is not None:
-            connection.answers.begin()
             await self._trace(_WRITING, NOTHING)
             taken_before = connection.taken
             try:
-                await connection.send(first)
+                await connection.begin(first)
             except httpx.WriteError:
                 if connection.taken > taken_before:
                     raise
@@ -131,13 +128,13 @@ class _Call(httpx.AsyncByteStream):
                 return connection
         connection = self._connection = await self._pool.open(self._origin, self._trace)
         await self._trace(_WRITING, NOTHING)
-        await connection.send(first)
+        await connection.begin(first)
         return connection
 
     # -- the answer
 
     async def _hear_why(self, error: httpx.WriteError) -> Connection:
-        """A peer that stops reading may have said why before it left."""
+        """A peer that stops reading, or answers before it has the whole request, has said why."""
         self._spent = True
         connection = self._connection
         assert connection is not None

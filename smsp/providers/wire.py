@@ -60,6 +60,8 @@ class Answers:
         self.status: int | None = None
         """Set once the head of the answer is whole; interim answers (1xx) are passed over."""
         self.headers: list[tuple[bytes, bytes]] = []
+        self.in_head = False
+        """Whether a head has begun, and it is not known yet whether it is that of the answer."""
         self.complete = False
         self.reusable = False
         """Whether another request may follow (RFC 9112, section 9.3)."""
@@ -105,6 +107,7 @@ class Answers:
     def on_message_begin(self) -> None:
         """Another answer begins. After a whole one nobody has asked for it."""
         self.reusable = False
+        self.in_head = not self.complete
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header; after the head it is a trailer, which is dropped."""
@@ -115,6 +118,7 @@ class Answers:
         """The head is whole."""
         if self.complete:
             return
+        self.in_head = False
         status = self._parser.get_status_code()
         interim = status < 200
         if interim:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from math import inf
 
 import trio
 
@@ -15,39 +16,60 @@ class MemoryLine(Line):
     """One end of a line. ``blind``: it does not notice by looking that something has come.
 
     ``room`` is how many bytes more the other end takes; what does not fit is never taken, and the
-    line is lost. ``stalled`` holds writers until it is set.
+    line is lost.
     """
 
     def __init__(self, *, blind: bool = False) -> None:
         self.far: MemoryLine
         self.blind = blind
         self.room: int | None = None
-        self.stalled: trio.Event | None = None
         self.closed = False
         self.writes: list[bytes] = []
         self._come = bytearray()
+        self._window = inf
+        self._writes_before_stall = 0
+        self._goes_on = trio.Event()
         self._ended = False
         self._reset = False
         self._arrival = trio.Event()
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Hand over what fits."""
+        """Hand over what fits, after others have had their turn."""
         await trio.lowlevel.checkpoint()
-        if self.stalled is not None:
-            await self.stalled.wait()
+        await super().send_all(data)
+
+    def send_now(self, data: bytes | bytearray | memoryview) -> int:
+        """Hand over what fits."""
         if self.closed:
             raise trio.ClosedResourceError
         fits = 0 if self.far.closed else len(data) if self.room is None else self.room
-        taken = bytes(data)[:fits]
-        self.lost = self.lost or len(taken) < len(data)
+        self.lost = self.lost or fits < len(data)
+        if len(self.writes) >= self._writes_before_stall:
+            fits = min(fits, int(min(self._window, len(data))))
+            self._window -= fits
+        taken = bytes(data[:fits])
         if taken:
             self.taken += len(taken)
             self.writes.append(taken)
             self.far.arrive(taken)
+        return len(taken)
+
+    def stall(self, *, window: int = 0, after_writes: int = 0) -> None:
+        """Take no more than so many bytes, until we may ``go_on``. The first writes, as many as
+        ``after_writes`` says, do not count."""
+        self._window, self._writes_before_stall = window, after_writes
+
+    def go_on(self) -> None:
+        """Take whatever comes."""
+        self._window = inf
+        self._goes_on.set()
+        self._goes_on = trio.Event()
 
     async def wait_send_all_might_not_block(self) -> None:
-        """Never waits."""
+        """Wait until writers are not held."""
         await trio.lowlevel.checkpoint()
+        if not self._window:
+            await self._goes_on.wait()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """What has come, or will."""
@@ -56,11 +78,11 @@ class MemoryLine(Line):
             await self._arrival.wait()
         if self.closed:
             raise trio.ClosedResourceError
-        if self._reset and not self._come:
-            raise trio.BrokenResourceError
-        come = bytes(self._come[:max_bytes])
-        del self._come[: len(come)]
-        return come
+        return self._taken_in(max_bytes)
+
+    def receive_now(self, max_bytes: int) -> bytes | None:
+        """What has come."""
+        return self._taken_in(max_bytes) if self._come or self._ended else None
 
     @property
     def readable(self) -> bool:
@@ -83,6 +105,13 @@ class MemoryLine(Line):
         self._come += data
         self._ended = self._ended or not data
         self._wake()
+
+    def _taken_in(self, max_bytes: int | None) -> bytes:
+        if self._reset and not self._come:
+            raise trio.BrokenResourceError
+        come = bytes(self._come[:max_bytes])
+        del self._come[: len(come)]
+        return come
 
     def _wake(self) -> None:
         self._arrival.set()
