@@ -42,6 +42,11 @@ class Line(trio.abc.Stream):
     def readable(self) -> bool:
         """Whether something has come, be it the end. A look, no wait."""
 
+    @property
+    def name(self) -> tuple[str, int]:
+        """The address of our side, and its port; this machine's own where no network is."""
+        return "127.0.0.1", 0
+
     @abstractmethod
     def close(self) -> None:
         """Close at once. Whoever waits here gets ``trio.ClosedResourceError``."""
