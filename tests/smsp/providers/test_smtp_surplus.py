@@ -195,7 +195,9 @@ async def test_a_server_that_leaves_behind_its_answer(autojump_clock, both_sides
 @securities
 async def test_tickets_and_key_updates_are_no_replies(autojump_clock, both_sides, security):
     """TLS speaks of its own accord: a session ticket comes behind the handshake, and is nothing."""
-    assert await outcome_of(TimedServer(offers=OFFERS), both_sides, security) == Sent("Q1", NOBODY_REFUSED)
+    assert await outcome_of(TimedServer(offers=OFFERS), both_sides, security) == Sent(
+        "Q1", NOBODY_REFUSED
+    )
 
 
 async def test_a_refusal_with_something_behind_it(autojump_clock, both_sides):
