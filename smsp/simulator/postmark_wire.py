@@ -64,7 +64,7 @@ class PostmarkWire:
             case "/email":
                 return self._refusal(request, "POST") or _message(request)
             case "/server":
-                return self._refusal(request, "GET") or json_answer(200, _SERVER)
+                return self._refusal(request, "GET") or _SERVER
             case _:
                 return Answer(404)
 
@@ -184,4 +184,4 @@ def _error(code: int, message: str, *, status: int = 422) -> Answer:
     return json_answer(status, {"ErrorCode": code, "Message": message})
 
 
-_SERVER = {"ID": 1, "Name": "Simulated"}
+_SERVER = json_answer(200, {"ID": 1, "Name": "Simulated"})
