@@ -15,14 +15,16 @@ PER_S = 110.0
 
 
 def test_two_thousand_messages(tmp_path):
-    """Providers fail in every way, are killed, a node is replaced, callers leave: no answer is
-    untrue, nothing is doubled or lost, all circuits close, and nothing is left behind."""
+    """Providers fail in every way, over TLS and without, refuse single recipients, are killed; a
+    node is replaced, callers leave: no answer is untrue, nothing is doubled or lost, all circuits
+    close, and nothing is left behind."""
     result = audit(Plan(MESSAGES, SEED, per_s=PER_S), tmp_path, print)
     print(report(result))
     assert faults(result) == []
     # What would make it easy: too little sent, or a fault that never came.
     assert result.messages == MESSAGES
     assert result.table[End.SENT, 1] > MESSAGES / 2
+    assert result.partly > 0
     assert {trouble.name for trouble in DECK} <= set(result.timeline.counts)
     assert set(result.ends) >= set(End) - {End.SILENT, End.NONSENSE}
     assert result.timeline.counts["nodes replaced (SIGTERM)"] >= 1

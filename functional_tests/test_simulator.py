@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import ssl
 import subprocess
 import sys
 
@@ -10,18 +11,29 @@ import httpx
 import orjson
 import pytest
 import trio
+import trustme
 
-from smsp.simulator import Position, mailgun_and_sendgrid, run_simulators
+from smsp.simulator import Position, every_wire, mailgun_and_sendgrid, run_simulators
 from tests.kit.peer import Peer
 from tests.kit.provider_requests import (
     API_KEY,
     DOMAIN,
     mailgun_request,
     on_the_wire,
+    postmark_request,
     sendgrid_request,
 )
 
 SOON = httpx.Timeout(0.3)
+BROKEN_OFF = (httpx.RemoteProtocolError, httpx.ReadError)
+SPOILT = {
+    "hang": httpx.ReadTimeout,
+    "accept-then-hang": httpx.ReadTimeout,
+    "drop": BROKEN_OFF,
+    "accept-then-drop": BROKEN_OFF,
+    "garbage": BROKEN_OFF,
+    "cut": BROKEN_OFF,
+}
 HELLO = on_the_wire(mailgun_request(v__smsp_id="id-1"))
 
 
@@ -136,6 +148,52 @@ async def test_faults_as_a_client_sees_them(simulation, client, local_part, erro
     with pytest.raises(error):
         await send(client, simulation.providers["mailgun"], f"{local_part}@example.org")
     assert simulation.outbox.taken("id-1") == taken
+
+
+async def test_over_tls():
+    """With a certificate they speak HTTPS, and each fault is what it is in clear text."""
+    authority, server = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(server)
+    ours = ssl.create_default_context()
+    authority.configure_trust(ours)
+    async with (
+        run_simulators(mailgun_and_sendgrid(API_KEY, DOMAIN), tls=server) as simulation,
+        httpx.AsyncClient(trust_env=False, timeout=SOON, verify=ours) as client,
+    ):
+        provider = simulation.providers["mailgun"]
+        assert provider.url.startswith("https://")
+        assert (await send(client, provider)).status_code == 200
+        for name, error in SPOILT.items():
+            with pytest.raises(error):
+                await send(client, provider, f"{name}@example.org")
+        await provider.set_switch(Position.HANG)
+        with pytest.raises(httpx.TimeoutException):
+            await send(client, provider)
+        await provider.set_switch(Position.DOWN)
+        with pytest.raises(httpx.ConnectError):
+            await send(client, provider)
+        await provider.set_switch(Position.UP)
+        with trio.fail_after(10):
+            assert (await send(client, provider)).status_code == 200
+            # Somebody who speaks no TLS is no failure of the provider's.
+            async with await connect(provider) as plain:
+                await plain.say(HELLO)
+                assert not (await plain.rest()).startswith(b"HTTP")
+            assert (await send(client, provider)).status_code == 200
+
+
+async def test_a_message_taken_for_some():
+    """Postmark says whom it has left out, and the outbox knows it, too."""
+    async with (
+        run_simulators(every_wire(API_KEY, DOMAIN)) as simulation,
+        httpx.AsyncClient(trust_env=False, timeout=SOON) as client,
+    ):
+        request = postmark_request("bob@x.example, inactive@x.example")
+        url = simulation.providers["postmark"].url + request.path
+        answer = await client.post(url, content=request.body, headers=request.headers)
+        assert "inactive addresses: inactive@x.example." in answer.json()["Message"]
+        (entry,) = (await client.get(f"{simulation.control_url}/outbox")).json()["messages"]
+    assert (entry["recipients"], entry["refused"]) == (["bob@x.example"], ["inactive@x.example"])
 
 
 async def test_the_control_port(simulation, client):

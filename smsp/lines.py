@@ -50,6 +50,11 @@ class Line(trio.abc.Stream):
     def readable(self) -> bool:
         """Whether something has come, be it the end. A look, no wait."""
 
+    @property
+    def name(self) -> tuple[str, int]:
+        """The address of our side, and its port; this machine's own where no network is."""
+        return "127.0.0.1", 0
+
     @abstractmethod
     def receive_now(self, max_bytes: int) -> bytes | None:
         """What has come, without waiting: empty at the end, ``None`` if nothing has.

@@ -12,15 +12,18 @@ from uuid import UUID
 
 import orjson
 
+from functional_tests.audit.people import byte_of, people_of, set_of
 from functional_tests.audit.promise import Acceptance, End, Request, Story
 
 SUBJECT = "message "
 """Of every message, before its number: what joins the two books."""
 
 _HEAD = Struct("<IBB")
-_REQUEST = Struct("<dfBHB16s")
-_ACCEPTANCE = Struct("<Bd16s")
+_REQUEST = Struct("<dfBHB16sB")
+_ACCEPTANCE = Struct("<Bd16sB")
 _NO_ID = bytes(16)
+_JUDGES_EACH = frozenset({"postmark"})
+"""The kinds of provider that say of each message who gets nothing."""
 
 
 class Told:
@@ -37,7 +40,13 @@ class Told:
             took_s = one.ended_at - one.began_at
             provider = self._names.index(one.provider or "")
             self._bytes += _REQUEST.pack(
-                one.began_at, took_s, one.end, one.status, provider, one.id or _NO_ID
+                one.began_at,
+                took_s,
+                one.end,
+                one.status,
+                provider,
+                one.id or _NO_ID,
+                byte_of(one.refused),
             )
 
     @property
@@ -56,9 +65,17 @@ class Told:
             yield number, bool(keyed), requests
 
     def _request(self, at: int) -> Request:
-        began_at, took_s, end, status, provider, key = _REQUEST.unpack_from(self._bytes, at)
+        began_at, took_s, end, status, provider, key, refused = _REQUEST.unpack_from(
+            self._bytes, at
+        )
         return Request(
-            End(end), began_at, began_at + took_s, status, _id(key), self._names[provider] or None
+            End(end),
+            began_at,
+            began_at + took_s,
+            status,
+            _id(key),
+            self._names[provider] or None,
+            people_of(refused),
         )
 
 
@@ -76,7 +93,10 @@ class Taken:
     def of(self, number: int) -> list[Acceptance]:
         """Every time that this message was taken."""
         rows = _ACCEPTANCE.iter_unpack(self._by_number.get(number, b""))
-        return [Acceptance(self._names[provider], _id(key), at) for provider, at, key in rows]
+        return [
+            Acceptance(self._names[provider], _id(key), at, people_of(refused))
+            for provider, at, key, refused in rows
+        ]
 
     def __iter__(self) -> Iterator[int]:
         """The numbers of all messages that were taken."""
@@ -86,7 +106,9 @@ class Taken:
         number = int(entry["subject"].removeprefix(SUBJECT))
         smsp_id = entry["smsp_id"]
         key = _NO_ID if smsp_id is None else UUID(smsp_id).bytes
-        row = _ACCEPTANCE.pack(provider, entry["at"], key)
+        says = entry["provider"] in _JUDGES_EACH
+        refused = set_of(entry.get("refused", ())) if says else None
+        row = _ACCEPTANCE.pack(provider, entry["at"], key, byte_of(refused))
         self._by_number[number] = self._by_number.get(number, b"") + row
 
 

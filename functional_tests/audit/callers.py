@@ -20,6 +20,7 @@ import trio
 from functional_tests.audit.books import Told
 from functional_tests.audit.conduct import Conduct, is_free
 from functional_tests.audit.line import Answer, Line, NoAnswer
+from functional_tests.audit.people import refused_in
 from functional_tests.audit.promise import End, Request
 from functional_tests.kit.audit import STATUS_AND_TIMES
 
@@ -132,4 +133,5 @@ def read(answer: Answer, request_key: str) -> Request:
     if answer.request_key != request_key:
         end = End.NONSENSE
     smsp_id = UUID(told["id"]).bytes if "id" in told else None
-    return Request(end, 0.0, 0.0, answer.status, smsp_id, told.get("provider"))
+    refused = refused_in(told) if end is End.SENT else None
+    return Request(end, 0.0, 0.0, answer.status, smsp_id, told.get("provider"), refused)

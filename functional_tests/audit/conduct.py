@@ -12,6 +12,7 @@ from random import Random
 import orjson
 
 from functional_tests.audit.books import SUBJECT
+from functional_tests.audit.people import DOMAIN, PARTY
 from functional_tests.audit.promise import End
 
 KEYED = 0.4
@@ -21,6 +22,8 @@ CUTS = 0.01
 IN_A_HURRY = 0.03
 LARGE = 0.01
 FAULTY = 0.03
+PARTIES = 0.1
+"""The share that goes to several, of whom some providers refuse some, or all."""
 ASKS_AGAIN = {
     End.SENT: 0.05,
     End.REJECTED: 0.2,
@@ -60,6 +63,8 @@ class Conduct:
         self.deadline_s = random.choice((0.05, 0.2, 0.6)) if hurried else None
         self._large = random.random() < LARGE
         self._faulty = random.random() < FAULTY
+        is_party = random.random() < PARTIES
+        self._guests = random.sample(PARTY, random.randint(1, len(PARTY))) if is_party else ()
 
     def request(self, key: str, attempt: int) -> bytes:
         """The bytes of a try. The message is the same in each."""
@@ -99,16 +104,20 @@ class Conduct:
         return self.random.uniform(*PAUSE_S)
 
     def _body(self) -> bytes:
-        to = RECIPIENTS[self.number % len(RECIPIENTS)] if self._faulty else "bob"
         text = "Thank you. " * (LARGE_CHARACTERS // 11) if self._large else "Thank you."
         return orjson.dumps(
             {
                 "fromaddress": "Shop <shop@mail.example.com>",
-                "toaddress": f"{to}@example.org",
+                "toaddress": self._to(),
                 "subject": f"{SUBJECT}{self.number}",
                 "plaintextbody": text,
             }
         )
+
+    def _to(self) -> list[str]:
+        if self._faulty:
+            return [f"{RECIPIENTS[self.number % len(RECIPIENTS)]}@{DOMAIN}"]
+        return list(self._guests) or [PARTY[0]]
 
 
 def is_free(ends: list[End]) -> bool:

@@ -30,7 +30,7 @@ SETTINGS = {
     "SMSP_ROUTING": "weighted",
     "SMSP_MAILGUN_TRIP": "first-failure",
     "SMSP_SENDGRID_TRIP": "consecutive:5",
-    "SMSP_MAILGUN_EU_TRIP": "rate:50%/20",
+    "SMSP_POSTMARK_EU_TRIP": "rate:50%/20",
     "SMSP_DRAIN_DELAY": "0.5",
     # Of which one API key may have half; full within the first minute, so that memory can be flat.
     "SMSP_IDEMPOTENCY_KEYS": "10000",

@@ -40,7 +40,11 @@ be that nothing was sent: then the key is free, and its next message is another 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request, and how it ended. Moments are Unix time in seconds; an id is 16 bytes."""
+    """One request, and how it ended. Moments are Unix time in seconds; an id is 16 bytes.
+
+    ``refused`` are the recipients that the answer names as refused, a bit each; ``None`` if it says
+    that nobody knows.
+    """
 
     end: End
     began_at: float
@@ -48,15 +52,21 @@ class Request:
     status: int = 0
     id: bytes | None = None
     provider: str | None = None
+    refused: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """A provider took a message, under this id of SMSP's."""
+    """A provider took a message, under this id of SMSP's.
+
+    ``refused`` are the recipients for whom it did not, and said so, a bit each; ``None`` if it is
+    one that never says.
+    """
 
     provider: str
     id: bytes | None
     at: float
+    refused: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +91,7 @@ class Violation(StrEnum):
     TAKEN_ANYWAY = "taken, although that was excluded"
     ELSEWHERE = "taken by another provider than the answer names"
     OTHER_ID = "taken under another id than the answer has"
+    MISNAMED = "taken for others than the answer tells of"
     CONTRADICTED = "both sent and rejected"
     FORGOTTEN = "its key was answered, and then answered anew"
     SILENT = "not answered exactly once"
@@ -130,10 +141,13 @@ def _wrongly_answered(story: Story) -> Iterator[Violation]:
         under_its_id = [one for one in story.acceptances if one.id == request.id]
         match request.end:
             case End.SENT if story.acceptances:
+                by_it = [one for one in under_its_id if one.provider == request.provider]
                 if not under_its_id:
                     yield Violation.OTHER_ID
-                elif request.provider not in {one.provider for one in under_its_id}:
+                elif not by_it:
                     yield Violation.ELSEWHERE
+                elif request.refused not in {one.refused for one in by_it}:
+                    yield Violation.MISNAMED
             case End.NOT_SENT | End.REJECTED if under_its_id:
                 # Though another request of the same message may have been free to be taken.
                 yield Violation.TAKEN_ANYWAY

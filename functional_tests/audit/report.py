@@ -115,6 +115,7 @@ def _table(result: Result) -> Iterator[str]:
         if row:
             more = sum(count for times, count in row.items() if times > 1)
             yield f"{_words(end):28}{row.get(0, 0):15,}{row.get(1, 0):12,}{more:12,}"
+    yield f"{'sent, and not to everybody':28}{'':15}{result.partly:12,}"
 
 
 def _requests(result: Result) -> Iterator[str]:

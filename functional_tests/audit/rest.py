@@ -14,6 +14,7 @@ import trio
 from functional_tests.audit.books import SUBJECT, Told
 from functional_tests.audit.callers import OUTCOMES
 from functional_tests.audit.nodes import Node, Nodes
+from functional_tests.audit.people import refused_in
 from functional_tests.audit.promise import End, Request
 from functional_tests.audit.vitals import Sample, sample
 from functional_tests.kit.smsp import Answer
@@ -95,4 +96,6 @@ def _busy(node: Node) -> list[dict]:
 def _request(answer: Answer, began_at: float) -> Request:
     end = OUTCOMES.get((answer.status, answer.outcome or ""), End.NONSENSE)
     known = None if answer.id is None else bytes.fromhex(answer.id.replace("-", ""))
-    return Request(end, began_at, time.time(), answer.status, known, answer.body.get("provider"))
+    refused = refused_in(answer.body) if end is End.SENT else None
+    provider = answer.body.get("provider")
+    return Request(end, began_at, time.time(), answer.status, known, provider, refused)

@@ -65,6 +65,8 @@ class Result:
     """Messages by what became of them, and how often they were taken."""
     ends: Counter[End] = field(default_factory=Counter)
     """Requests by how they ended."""
+    partly: int = 0
+    """Messages that were told to be sent, and not to everybody."""
     violations: Counter[Violation] = field(default_factory=Counter)
     examples: list[tuple[Violation, Story]] = field(default_factory=list)
     wrongs: list[str] = field(default_factory=list)
@@ -154,6 +156,7 @@ def _judge(result: Result, told: Told, journals: Mapping[str, Path]) -> None:
         result.ends.update(ends)
         became = next((end for end in DECISIVE if end in ends), ends[-1] if ends else End.SILENT)
         result.table[became, len(story.acceptances)] += 1
+        result.partly += any(one.end is End.SENT and one.refused for one in story.requests)
         for violation in violations(story):
             result.violations[violation] += 1
             if len(result.examples) < VIOLATIONS_KEPT:

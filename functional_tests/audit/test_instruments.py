@@ -12,6 +12,7 @@ import trio
 from functional_tests.audit.callers import read
 from functional_tests.audit.conduct import Conduct
 from functional_tests.audit.line import Answer, Line, NoAnswer
+from functional_tests.audit.people import OTHERS, PARTY, set_of
 from functional_tests.audit.promise import End
 from functional_tests.audit.report import STRETCH_S, WARM_UP_S, faults
 from functional_tests.audit.run import Plan, Result
@@ -20,6 +21,7 @@ from functional_tests.audit.vitals import MEBIBYTE, Sample
 from functional_tests.audit.weather import DECK, dealt
 
 UUID = "31313131-3131-3131-3131-313131313131"
+BLANK = b"\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\nRequestKey: k\r\nContent-Length: 2\r\n\r\n{}"
 
 
@@ -48,6 +50,36 @@ def answer(status, key="k", **told):
 def test_how_an_answer_is_read(heard, end):
     """By its status and its outcome together, and only under the key of its request."""
     assert read(heard, "k").end is end
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        ({"refusedrecipients": None}, None),
+        ({"refusedrecipients": []}, 0),
+        ({"refusedrecipients": [{"address": PARTY[3], "reason": "suppressed"}]}, 0b1000),
+        ({"refusedrecipients": [{"address": PARTY[1]}, {"address": PARTY[0]}]}, 0b11),
+        ({"refusedrecipients": [{"address": "eve@example.org"}]}, OTHERS),
+        ({"refusedrecipients": [{"address": PARTY[3].lower()}]}, OTHERS),
+        ({}, OTHERS),
+    ],
+)
+def test_whom_an_answer_names(words, named):
+    """By their addresses as they were sent; to say nothing at all is to name somebody else."""
+    assert read(answer(200, outcome="sent", id=UUID, **words), "k").refused == named
+
+
+def test_some_messages_go_to_several():
+    """Among them some whom a provider refuses: one of many, and all; and most go to one."""
+    to = [
+        set_of(orjson.loads(Conduct(n, 1).request("k", 0).partition(BLANK)[2])["toaddress"])
+        for n in range(2_000)
+    ]
+    parties = [people for people in to if people not in (1, OTHERS)]
+    inactive = set_of([PARTY[1], PARTY[3]])
+    assert 100 < len(parties) < 300
+    assert any(people & inactive and people & ~inactive for people in parties)
+    assert any(not people & ~inactive for people in parties)
 
 
 async def _said_back(pieces, folder: Path):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from functional_tests.audit.books import SUBJECT, Taken, Told, stories
+from functional_tests.audit.people import OTHERS, PARTY
 from functional_tests.audit.promise import Acceptance, End, Request, Story, Violation, violations
 from smsp.simulator import Journal, Outbox, Submission
 
@@ -79,6 +81,18 @@ def test_taken_under_an_id_that_was_not_sent():
 def test_elsewhere():
     """The answer names the provider that took it."""
     assert found([told(End.SENT, provider="a")], [taken(provider="b")]) == {Violation.ELSEWHERE}
+
+
+@pytest.mark.parametrize("named", [None, 0b0, 0b010, 0b101, 0b011])
+@pytest.mark.parametrize("refused", [None, 0b0, 0b010, 0b011])
+def test_misnamed(named, refused):
+    """The answer names exactly those whom the provider refused; and nobody, if it never says."""
+    answer, acceptance = replace(told(End.SENT), refused=named), replace(taken(), refused=refused)
+    expected = set() if named == refused else {Violation.MISNAMED}
+    assert found([answer], [acceptance]) == expected
+    # The same again when the key is asked about, and each time by itself.
+    right = replace(answer, refused=refused)
+    assert found([right, answer], [acceptance], keyed=True) == expected
 
 
 def test_other_id():
@@ -156,6 +170,7 @@ requests_of_any_kind = st.lists(
         st.integers(0, 599),
         st.binary(min_size=16, max_size=16).filter(any) | st.none(),
         st.sampled_from(["a", "b", None]),
+        st.none() | st.integers(0, 2 * OTHERS - 1),
     ),
     min_size=1,
     max_size=9,
@@ -177,7 +192,7 @@ def test_what_is_written_down_is_read_again(messages):
 
 
 def _but_its_end(request):
-    return (request.end, request.began_at, request.status, request.id, request.provider)
+    return replace(request, ended_at=0.0)
 
 
 def test_stories_join_what_was_told_and_what_was_taken(tmp_path):
@@ -201,3 +216,15 @@ def test_stories_join_what_was_told_and_what_was_taken(tmp_path):
     )
     assert (unsent.number, unsent.keyed, unsent.acceptances) == (1, False, [])
     assert (nowhere.number, nowhere.requests, nowhere.acceptances) == (7, (), [taken(ID, "a")])
+
+
+@pytest.mark.parametrize(("kind", "refused"), [("postmark", 0b10), ("mailgun", None)])
+def test_whom_a_provider_refused_is_read_in_its_journal(tmp_path, kind, refused):
+    """If it is one that says so; of another it is not known that it refused nobody."""
+    path = tmp_path / "journal"
+    left_out = (PARTY[1],) if kind == "postmark" else ()
+    with closing(Journal(path)) as journal:
+        submission = Submission(None, (PARTY[0],), f"{SUBJECT}3", refused=left_out)
+        Outbox(journal=journal).take(kind, submission)
+    (acceptance,) = Taken({"a": path}).of(3)
+    assert acceptance.refused == refused

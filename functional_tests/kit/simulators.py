@@ -78,7 +78,8 @@ def account(simulators: Simulators, name: str, **changes: str) -> dict[str, str]
 
 def account_at(url: str, name: str, kind: str, **changes: str) -> dict[str, str]:
     """The same with a simulated provider of this kind, wherever it is."""
-    own = {"KIND": kind, "API_KEY": API_KEY, "BASE_URL": url}
+    key = "SERVER_TOKEN" if kind == "postmark" else "API_KEY"
+    own = {"KIND": kind, key: API_KEY, "BASE_URL": url}
     if kind == "mailgun":
         own["DOMAIN"] = DOMAIN
     prefix = name.upper().replace("-", "_")

@@ -25,6 +25,8 @@ RESET = b"<reset>"
 """Instead of an answer: break it off."""
 HOLD = b"<hold>"
 """Instead of an answer: say nothing more, and see what comes when the peer is freed."""
+DRIBBLE_S = 0.05
+"""Seconds before each byte of an answer that is dribbled."""
 
 USER, PASSWORD = "app", "correct horse"
 
@@ -45,6 +47,8 @@ class Scripted:
     offers: tuple[str, ...] = ("SIZE 33554432",)
     tls: ssl.SSLContext | None = None
     tls_at_once: bool = False
+    dribbled: str | None = None
+    """What is answered a byte at a time, with :data:`DRIBBLE_S` before each."""
     freed: trio.Event = field(default_factory=trio.Event)
     over: trio.Event = field(default_factory=trio.Event)
     """The (last) connection has ended."""
@@ -122,7 +126,7 @@ class Scripted:
             reset(lines.stream)
         if answer in (DROP, RESET):
             raise _Over
-        await lines.say(answer)
+        await lines.say(answer, each_s=DRIBBLE_S if to == self.dribbled else 0.0)
 
     def _offer(self) -> bytes:
         lines = ("at your service", *self.offers)
@@ -144,9 +148,12 @@ class _Lines:
         self.said = b""
         self._come = bytearray()
 
-    async def say(self, answer: bytes) -> None:
+    async def say(self, answer: bytes, *, each_s: float = 0.0) -> None:
         self.said = answer
-        await self.stream.send_all(answer + b"\r\n")
+        for byte in answer if each_s else b"":
+            await trio.sleep(each_s)
+            await self.stream.send_all(bytes([byte]))
+        await self.stream.send_all(b"\r\n" if each_s else answer + b"\r\n")
 
     async def next(self) -> bytes:
         while b"\n" not in self._come:

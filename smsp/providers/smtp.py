@@ -18,15 +18,14 @@ from functools import partial
 from types import MappingProxyType
 from typing import Annotated, ClassVar
 
-import trio
 from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
 from pydantic.dataclasses import dataclass
 
 from smsp.mail import Mailbox
 from smsp.providers.credentials import ADAPTER_CONFIG
 from smsp.providers.protocols import Capabilities, Exposure, Facts, Provider
-from smsp.providers.smtp_dialogue import Security, Terms
 from smsp.providers.smtp_provider import SmtpProvider
+from smsp.providers.smtp_session import Security, Terms
 
 _PORTS = MappingProxyType({"starttls": 587, "tls": 465, "none": 25})
 # A name in its ASCII form, or an IPv4 or IPv6 address; no scheme, no port, no brackets.
@@ -112,15 +111,14 @@ class Smtp:
     async def provider(
         self, *, poll_address: Mailbox, timeout_s: float, max_in_flight: int, tls: ssl.SSLContext
     ) -> AsyncIterator[Provider]:
-        """The server with threads of its own; none is left at the end."""
+        """The server. Each message has a connection of its own, so nothing is held open between
+        them, and ``max_in_flight`` bounds nothing here that a circuit does not."""
         login = None
         if self.username is not None and self.password is not None:
             login = (self.username, self.password.get_secret_value())
+        port = self.port or _PORTS[self.security]
         yield SmtpProvider(
-            terms=Terms(self.host, self.security, tls, timeout_s, login),
-            port=self.port or _PORTS[self.security],
+            terms=Terms(self.host, port, self.security, tls, timeout_s, login),
             poll_address=poll_address,
-            threads=trio.CapacityLimiter(max_in_flight),
-            probe_threads=trio.CapacityLimiter(1),
             now=partial(datetime.now, UTC),
         )

@@ -34,6 +34,11 @@ class Envelope:
     recipients: tuple[str, ...]
     utf8: bool
 
+    @property
+    def encoding(self) -> str:
+        """How the commands that name them are written."""
+        return "utf-8" if self.utf8 else "ascii"
+
 
 def envelope_of(mail: Mail) -> Envelope:
     """The envelope of a message. Raises ``ValueError`` for an address that fits no command."""

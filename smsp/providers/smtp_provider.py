@@ -1,114 +1,78 @@
-"""One SMTP server behind a circuit: connections made in trio, dialogues held in worker threads.
+"""One SMTP server behind a circuit: each message has a connection of its own.
 
-Owns the threads of one provider and the moment at which a message is committed. What is said and
-what it means are :mod:`smsp.providers.smtp_dialogue`'s and :mod:`smsp.providers.smtp_phases`'.
-Each message has a connection of its own.
+Owns what is built of a message before anything is said. What is said and what it means are
+:mod:`smsp.providers.smtp_dialogue`'s and :mod:`smsp.providers.smtp_phases`'.
 """
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
-from math import inf
 
 import trio
 
 from actors import Progress
 from smsp.mail import Mailbox, Send
-from smsp.outcome import Outcome
+from smsp.outcome import Blame, NotSent, Outcome, Reason
+from smsp.providers import mime
+from smsp.providers.connection import Dial, dial_tcp
+from smsp.providers.encoding import ENCODERS_MAX, is_large
 from smsp.providers.poll import poll
-from smsp.providers.smtp_dialogue import Terms, deliver, rehearse
-from smsp.providers.smtp_phases import FAILURES, Failure, Phase
+from smsp.providers.smtp_dialogue import Dialogue
+from smsp.providers.smtp_envelope import envelope_of, transparent
+from smsp.providers.smtp_session import Terms
 
-Talk = Callable[[socket.socket], Outcome]
-"""A dialogue over a connected socket; blocks."""
+
+def _encoders() -> trio.CapacityLimiter:
+    return trio.CapacityLimiter(ENCODERS_MAX)
 
 
 @dataclass(frozen=True, slots=True)
 class SmtpProvider:
     """One server, and perhaps an account there.
 
-    ``threads`` has a place for every call that a circuit lets be unfinished, so that nobody waits
-    for one. ``now`` is the time of day, with its zone, for the message's ``Date``.
+    ``now`` is the time of day, with its zone, for the message's ``Date``. ``encoders`` are the
+    threads in which large messages are built.
     """
 
     terms: Terms
-    port: int
     poll_address: Mailbox
-    threads: trio.CapacityLimiter
-    probe_threads: trio.CapacityLimiter
     now: Callable[[], datetime]
+    dial: Dial = dial_tcp
+    encoders: trio.CapacityLimiter = field(default_factory=_encoders, repr=False)
 
     async def send(self, send: Send, progress: Progress) -> Outcome:
         """Make the attempt; ``progress`` is told just before the line that ends the message.
 
-        When this is cancelled, the connection is closed and its thread over by the time it raises.
+        When this is cancelled, the connection is closed by the time it raises.
         """
-        commit = partial(trio.from_thread.run_sync, _commit, progress)
-        return await self._talk(
-            lambda sock: deliver(sock, self.terms, send, self.now(), commit), self.threads
-        )
+        try:
+            envelope = envelope_of(send.mail)
+        except ValueError:
+            return NotSent(Reason.INVALID_REQUEST, Blame.NOBODY)
+        text, size_bytes = await self._built(send)
+        dialogue = Dialogue(self.terms, self.dial)
+        try:
+            return await dialogue.deliver(envelope, text, size_bytes, progress.commit)
+        finally:
+            progress.stage = dialogue.phase.name.lower()
 
     async def probe(self) -> Outcome:
         """Everything but the message: up to the poll address as a recipient. Sends nothing."""
         dummy = poll(self.poll_address)
-        return await self._talk(lambda sock: rehearse(sock, self.terms, dummy), self.probe_threads)
+        size_bytes = len(mime.build(dummy))
+        return await Dialogue(self.terms, self.dial).rehearse(envelope_of(dummy.mail), size_bytes)
 
-    async def _talk(self, talk: Talk, threads: trio.CapacityLimiter) -> Outcome:
-        stream: trio.SocketStream | None = None
-        with trio.move_on_after(self.terms.timeout_s):
-            try:
-                stream = await trio.open_tcp_stream(self.terms.host, self.port)
-            except OSError:
-                return FAILURES[Phase.CONNECTING, Failure.BROKEN]
-        if stream is None:
-            return FAILURES[Phase.CONNECTING, Failure.TIMED_OUT]
-        async with stream:
-            return await _in_a_thread(talk, stream.socket, threads)
+    async def _built(self, send: Send) -> tuple[bytes, int]:
+        """The message as it travels, and its length before dots are doubled (RFC 1870 §6). A large
+        one in a thread, so that nobody else waits for it."""
+        date = self.now()
 
+        def build() -> tuple[bytes, int]:
+            message = mime.build(send, date=date)
+            return transparent(message), len(message)
 
-async def _in_a_thread(
-    talk: Talk, connected: trio.socket.SocketType, threads: trio.CapacityLimiter
-) -> Outcome:
-    """Hold a dialogue. Cancelled, it ends at once, and is over before this raises.
-
-    A thread cannot be cancelled, and must not be abandoned: it would go on sending. But its
-    socket can be shut down from here, and then whatever it waits for fails.
-    """
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(_hang_up_when_cancelled, connected)
-        outcome = await trio.to_thread.run_sync(_own_handle, talk, connected, limiter=threads)
-        nursery.cancel_scope.cancel()
-    return outcome
-
-
-async def _hang_up_when_cancelled(connected: trio.socket.SocketType) -> None:
-    try:
-        await trio.sleep_forever()
-    finally:
-        with suppress(OSError):
-            connected.shutdown(trio.socket.SHUT_RDWR)
-
-
-def _own_handle(talk: Talk, connected: trio.socket.SocketType) -> Outcome:
-    """In the thread: a second handle to the connection, which TLS may take for its own."""
-    with socket.fromfd(connected.fileno(), connected.family, connected.type) as sock:
-        return talk(sock)
-
-
-def _commit(progress: Progress) -> bool:
-    """In trio's thread, while the worker waits: commit, unless the call is cancelled already.
-
-    One step, so there is no moment between. Committing comes *before* the act: were it after, a
-    deadline could pass while the dot is on its way, and ``not_sent`` be answered for a message
-    that the server then takes. If the act fails, the outcome is ``unknown`` where ``not_sent``
-    might have been true, which is the error that does no harm.
-    """
-    cancelled = trio.current_effective_deadline() == -inf
-    if not cancelled:
-        progress.commit()
-    return not cancelled
+        if not is_large(send.mail):
+            return build()
+        return await trio.to_thread.run_sync(build, limiter=self.encoders)

@@ -14,12 +14,14 @@ from smsp.simulator.journal import Entry, Journal
 from smsp.simulator.mailgun_wire import MailgunWire
 from smsp.simulator.mix import FaultMix
 from smsp.simulator.outbox import Outbox, Tally
+from smsp.simulator.postmark_wire import INACTIVE, PostmarkWire
 from smsp.simulator.sendgrid_wire import SendGridWire
 from smsp.simulator.server import SimulatedProvider
 from smsp.simulator.simulation import (
     API_KEY,
     DOMAIN,
     Simulation,
+    every_wire,
     mailgun_and_sendgrid,
     run_simulators,
 )
@@ -30,6 +32,7 @@ __all__ = [
     "API_KEY",
     "DOMAIN",
     "FAULTS",
+    "INACTIVE",
     "Answer",
     "Delivery",
     "Entry",
@@ -39,6 +42,7 @@ __all__ = [
     "MailgunWire",
     "Outbox",
     "Position",
+    "PostmarkWire",
     "Request",
     "SendGridWire",
     "SimulatedProvider",
@@ -47,6 +51,7 @@ __all__ = [
     "Tally",
     "Verdict",
     "Wire",
+    "every_wire",
     "fault_for",
     "fault_named",
     "fault_table",

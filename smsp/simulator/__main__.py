@@ -1,4 +1,4 @@
-"""``python -m smsp.simulator``: the two usual providers as a process of their own.
+"""``python -m smsp.simulator``: the two usual providers, or others, as a process of their own.
 
 Prints one line of JSON that says where everything is, then serves until SIGTERM or SIGINT.
 """
@@ -6,6 +6,7 @@ Prints one line of JSON that says where everything is, then serves until SIGTERM
 from __future__ import annotations
 
 import signal
+import ssl
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, ExitStack, closing
 from functools import partial
@@ -20,38 +21,41 @@ from smsp.simulator import (
     DOMAIN,
     Journal,
     Simulation,
-    mailgun_and_sendgrid,
+    every_wire,
     run_simulators,
 )
 
 _PORT = click.IntRange(0, 65535)
-_NAMES = ("mailgun", "sendgrid")
+_USUAL = ("mailgun", "sendgrid")
+_NAMES = (*_USUAL, "postmark")
 
 
 @click.command(context_settings={"show_default": True})
 @click.option("--mailgun-port", type=_PORT, default=0, help="0: the system chooses.")
 @click.option("--sendgrid-port", type=_PORT, default=0, help="0: the system chooses.")
+@click.option("--postmark-port", type=_PORT, default=0, help="0: the system chooses.")
 @click.option("--control-port", type=_PORT, default=0, help="0: the system chooses.")
-@click.option("--api-key", default=API_KEY, help="What both providers take for a valid key.")
+@click.option("--api-key", default=API_KEY, help="What they all take for a valid key.")
 @click.option("--domain", default=DOMAIN, help="Mailgun's sending domain.")
-@click.option("--only", multiple=True, type=click.Choice(_NAMES), help="Not the other one.")
+@click.option("--only", multiple=True, type=click.Choice(_NAMES), help="Just these.")
+@click.option("--tls", type=Path, help="A certificate and its key, as PEM: speak HTTPS by it.")
 @click.option("--journal", type=Path, help="A file that keeps what was taken, whatever ends us.")
 @click.option("--seed", default=0, help="Of the faults that come by chance.")
 def main(
     mailgun_port: int,
     sendgrid_port: int,
+    postmark_port: int,
     control_port: int,
     api_key: str,
     domain: str,
     only: Sequence[str],
+    tls: Path | None,
     journal: Path | None,
     seed: int,
 ) -> None:
-    """Simulate Mailgun and SendGrid on loopback, until told to stop."""
-    wires = [
-        wire for wire in mailgun_and_sendgrid(api_key, domain) if wire.name in (only or _NAMES)
-    ]
-    ports = {"mailgun": mailgun_port, "sendgrid": sendgrid_port}
+    """Simulate Mailgun and SendGrid on loopback, or those of ``--only``, until told to stop."""
+    wires = [wire for wire in every_wire(api_key, domain) if wire.name in (only or _USUAL)]
+    ports = {"mailgun": mailgun_port, "sendgrid": sendgrid_port, "postmark": postmark_port}
     with ExitStack() as stack:
         kept = None if journal is None else stack.enter_context(closing(Journal(journal)))
         trio.run(
@@ -63,8 +67,15 @@ def main(
                 control_port=control_port,
                 journal=kept,
                 seed=seed,
+                tls=None if tls is None else _server_side(tls),
             ),
         )
+
+
+def _server_side(certificate: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    return context
 
 
 async def _serve(run: Callable[[], AbstractAsyncContextManager[Simulation]]) -> None:

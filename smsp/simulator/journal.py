@@ -18,13 +18,17 @@ import orjson
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One message as a provider took it. ``number`` grows with every message taken by any."""
+    """One message as a provider took it. ``number`` grows with every message taken by any.
+
+    ``refused`` are those of its recipients for whom it was not taken.
+    """
 
     number: int
     provider: str
     smsp_id: str | None
     recipients: tuple[str, ...]
     subject: str
+    refused: tuple[str, ...] = ()
 
 
 class Journal:
@@ -37,7 +41,10 @@ class Journal:
 
     def append(self, entry: Entry) -> None:
         """Write one down. When this returns, the system has it."""
-        line = orjson.dumps({**asdict(entry), "at": self._now()}, option=orjson.OPT_APPEND_NEWLINE)
+        fields = {**asdict(entry), "at": self._now()}
+        if not entry.refused:
+            del fields["refused"]
+        line = orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)
         os.write(self._file, line)
 
     def entries(self) -> Iterator[Entry]:
@@ -45,7 +52,8 @@ class Journal:
         for line in self._path.read_bytes().splitlines():
             fields = orjson.loads(line)
             del fields["at"]
-            yield Entry(**{**fields, "recipients": tuple(fields["recipients"])})
+            people = {name: tuple(fields.get(name, ())) for name in ("recipients", "refused")}
+            yield Entry(**{**fields, **people})
 
     def close(self) -> None:
         """Write no more."""

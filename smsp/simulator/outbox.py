@@ -66,6 +66,7 @@ class Outbox:
             submission.smsp_id,
             submission.recipients,
             submission.subject,
+            submission.refused,
         )
         if self._journal is not None:
             self._journal.append(entry)

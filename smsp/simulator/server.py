@@ -7,6 +7,7 @@ Owns accepting connections and closing them. What is said on a connection is
 from __future__ import annotations
 
 import errno
+import ssl
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -18,10 +19,11 @@ from smsp.simulator.connection import serve_connection
 from smsp.simulator.loopback import HOST, LoopbackPort
 from smsp.simulator.mix import FaultMix
 from smsp.simulator.outbox import Outbox
-from smsp.simulator.switch import ACCEPTING, Position, Switch
+from smsp.simulator.switch import ACCEPTING, READING, Position, Switch
 from smsp.simulator.wire import Wire
 
 CONNECTIONS_MAX = 4_096
+HANDSHAKE_S = 20.0
 
 _REACHABLE = frozenset(Position) - {Position.DOWN}
 _OUT_OF_FILES = frozenset({errno.EMFILE, errno.ENFILE})
@@ -31,8 +33,9 @@ class SimulatedProvider:
     """One provider: a wire behind a port on loopback, which is bound when the object is made.
 
     ``port`` 0 lets the system choose; ``now`` is Unix time in seconds. The draws of
-    ``mix``, the faults that come by chance, follow from ``seed``. Run it with
-    ``await nursery.start(provider.run)``; cancelling that gives the port up.
+    ``mix``, the faults that come by chance, follow from ``seed``. With ``tls``, our side of it, the
+    provider speaks HTTPS. Run it with ``await nursery.start(provider.run)``; cancelling that gives
+    the port up.
     """
 
     def __init__(
@@ -42,11 +45,13 @@ class SimulatedProvider:
         *,
         port: int = 0,
         seed: int = 0,
+        tls: ssl.SSLContext | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._wire = wire
         self._outbox = outbox
         self._now = now
+        self._tls = tls
         self.mix = FaultMix(Random(f"{seed}:{wire.name}"))  # noqa: S311 - weather, not a secret
         self._door = LoopbackPort(port)
         self._switch = Switch()
@@ -66,7 +71,8 @@ class SimulatedProvider:
     @property
     def url(self) -> str:
         """Scheme, host and port: what this provider's base URL is set to."""
-        return f"http://{HOST}:{self.port}"
+        scheme = "http" if self._tls is None else "https"
+        return f"{scheme}://{HOST}:{self.port}"
 
     @property
     def switch(self) -> Position:
@@ -117,8 +123,27 @@ class SimulatedProvider:
 
     async def _serve(self, stream: trio.SocketStream, room: trio.Semaphore) -> None:
         try:
-            await serve_connection(
-                stream, self._wire, self._outbox, self._switch, draw=self.mix.draw, now=self._now
-            )
+            async with stream:
+                await serve_connection(
+                    await self._encrypted(stream),
+                    self._wire,
+                    self._outbox,
+                    self._switch,
+                    draw=self.mix.draw,
+                    now=self._now,
+                )
+        except trio.BrokenResourceError:
+            pass  # the peer left in the handshake, or does not trust us
         finally:
             room.release()
+
+    async def _encrypted(self, stream: trio.SocketStream) -> trio.abc.Stream:
+        if self._tls is None:
+            return stream
+        # A handshake that has begun goes on, wherever the switch is turned meanwhile.
+        await self._switch.wait_in(READING)
+        encrypted = trio.SSLStream(stream, self._tls, server_side=True, https_compatible=True)
+        with trio.move_on_after(HANDSHAKE_S):
+            await encrypted.do_handshake()
+            return encrypted
+        raise trio.BrokenResourceError("no handshake in time")

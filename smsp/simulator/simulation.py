@@ -5,6 +5,7 @@ Owns their life times. Whoever uses them reads the outbox and turns the switches
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from smsp.simulator.journal import Journal
 from smsp.simulator.loopback import HOST, LoopbackPort
 from smsp.simulator.mailgun_wire import MailgunWire
 from smsp.simulator.outbox import Outbox
+from smsp.simulator.postmark_wire import PostmarkWire
 from smsp.simulator.sendgrid_wire import SendGridWire
 from smsp.simulator.server import SimulatedProvider
 from smsp.simulator.wire import Wire
@@ -47,6 +49,11 @@ def mailgun_and_sendgrid(api_key: str = API_KEY, domain: str = DOMAIN) -> tuple[
     return MailgunWire(api_key=api_key, domain=domain), SendGridWire(api_key=api_key)
 
 
+def every_wire(api_key: str = API_KEY, domain: str = DOMAIN) -> tuple[Wire, ...]:
+    """All that there are: the usual two, and ``postmark``, which refuses single recipients."""
+    return (*mailgun_and_sendgrid(api_key, domain), PostmarkWire(api_key=api_key))
+
+
 @asynccontextmanager
 async def run_simulators(
     wires: Sequence[Wire],
@@ -55,16 +62,18 @@ async def run_simulators(
     control_port: int = 0,
     journal: Journal | None = None,
     seed: int = 0,
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Simulation]:
     """Run a provider for each wire, on loopback, until the block is left.
 
     The wires' names differ. ``ports`` names the port of a provider; the system chooses the
-    others. :exc:`OSError` if a port is taken. What is in the ``journal`` has been taken already,
+    others. :exc:`OSError` if a port is taken. With ``tls`` they speak HTTPS; the control port never
+    does. What is in the ``journal`` has been taken already,
     and what is taken is in it before it is answered.
     """
     outbox = Outbox(journal=journal)
     providers = {
-        wire.name: SimulatedProvider(wire, outbox, port=ports.get(wire.name, 0), seed=seed)
+        wire.name: SimulatedProvider(wire, outbox, port=ports.get(wire.name, 0), seed=seed, tls=tls)
         for wire in wires
     }
     async with trio.open_nursery() as nursery:

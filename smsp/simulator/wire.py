@@ -38,12 +38,17 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A message the provider would take. ``test`` marks one that is checked and then let go."""
+    """A message the provider would take. ``test`` marks one that is checked and then let go.
+
+    ``recipients`` are those for whom it would take it, ``refused`` the others, where a provider
+    judges them one by one.
+    """
 
     smsp_id: str | None
     recipients: tuple[str, ...]
     subject: str
     test: bool = False
+    refused: tuple[str, ...] = ()
 
 
 class Verdict(Enum):

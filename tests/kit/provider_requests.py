@@ -7,12 +7,13 @@ from urllib.parse import urlencode
 
 import orjson
 
-from smsp.simulator import MailgunWire, Request, SendGridWire
+from smsp.simulator import MailgunWire, PostmarkWire, Request, SendGridWire
 
 API_KEY = "key-for-tests"
 DOMAIN = "mail.example.com"
 MAILGUN = MailgunWire(api_key=API_KEY, domain=DOMAIN)
 SENDGRID = SendGridWire(api_key=API_KEY)
+POSTMARK = PostmarkWire(api_key=API_KEY)
 BASIC = "Basic " + b64encode(f"api:{API_KEY}".encode()).decode()
 FORM = "application/x-www-form-urlencoded"
 
@@ -41,6 +42,14 @@ def sendgrid_request(*to, **changes):
     body = orjson.dumps({name: value for name, value in mail.items() if value is not None})
     headers = {"authorization": f"Bearer {API_KEY}", "content-type": "application/json"}
     return Request("POST", "/v3/mail/send", headers, body)
+
+
+def postmark_request(to="bob@example.org", /, *, token=API_KEY, **changes):
+    """A message for Postmark; a change replaces a member, ``None`` leaves it out."""
+    mail = {"From": "app@example.com", "To": to, "Subject": "hi", "TextBody": "hello"} | changes
+    body = orjson.dumps({name: value for name, value in mail.items() if value is not None})
+    headers = {"x-postmark-server-token": token, "content-type": "application/json"}
+    return Request("POST", "/email", headers, body)
 
 
 def on_the_wire(request: Request) -> bytes:

@@ -7,13 +7,15 @@ import ssl
 from datetime import UTC, datetime
 
 import pytest
+import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
 from smsp.outcome import NOBODY_REFUSED, Outcome, Sent, Unknown
-from smsp.providers.smtp_dialogue import Terms, deliver, rehearse
+from smsp.providers.smtp_provider import SmtpProvider
+from smsp.providers.smtp_session import Terms
 from tests.kit.examples import many
-from tests.kit.mails import send
+from tests.kit.mails import mailbox, send
 from tests.kit.smtp_talk import ScriptedServer
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -81,15 +83,45 @@ def scripts(draw: st.DrawFn) -> list[bytes]:
     return says[: draw(st.sampled_from([len(says), len(says), len(says), 1, 4, 6]))]
 
 
-def terms(*, login: bool = True) -> Terms:
-    """A server without encryption, which this is not about."""
-    return Terms("mail.example.com", "none", TLS, 1.0, ("user", "word") if login else None)
+def provider(server: ScriptedServer, *, login: bool = True) -> SmtpProvider:
+    """Without encryption, which this is not about."""
+    account = ("user", "word") if login else None
+    terms = Terms("mail.example.com", 25, "none", TLS, 1.0, account)
+    return SmtpProvider(terms, mailbox("poll@example.com"), lambda: NOW, server.dial)
+
+
+class Progress:
+    """Whoever waits for a message, and perhaps leaves before the dot."""
+
+    stage = ""
+    committed = False
+
+    def __init__(self, scope: trio.CancelScope) -> None:
+        self.scope = scope
+
+    def commit(self) -> None:
+        """The dot follows."""
+        assert not self.scope.cancel_called
+        self.committed = True
+
+
+def sent_to(server: ScriptedServer, *, cancelled: bool = False) -> Outcome | None:
+    """What becomes of a message; none if whoever waits has left."""
+
+    async def main() -> Outcome | None:
+        with trio.CancelScope() as scope:
+            if cancelled:
+                scope.cancel()
+            return await provider(server).send(send(), Progress(scope))
+        return None
+
+    return trio.run(main)
 
 
 def test_the_good_conversation_ends_well():
     """What the others are changed from is one in which a message is taken."""
-    server, sock = ScriptedServer.saying(*GOOD)
-    assert deliver(sock, terms(), send(), NOW, lambda: True) == Sent("4RkX1v0", NOBODY_REFUSED)
+    server = ScriptedServer(*GOOD)
+    assert sent_to(server) == Sent("4RkX1v0", NOBODY_REFUSED)
     assert DOT in server.said_after
 
 
@@ -97,27 +129,33 @@ def test_the_good_conversation_ends_well():
 def test_one_odd_answer(place):
     """Each answer in turn by each odd one: only to the dot may one of them mean *sent*."""
     for odd in ODD:
-        server, sock = ScriptedServer.saying(*GOOD[:place], odd, *GOOD[place + 1 :])
-        check(deliver(sock, terms(), send(), NOW, lambda: True), server)
+        server = ScriptedServer(*GOOD[:place], odd, *GOOD[place + 1 :])
+        check(sent_to(server), server)
 
 
 @many
-@given(says=scripts(), committed=st.sampled_from([True, True, True, False]))
-def test_only_250_to_the_dot_is_sent(says, committed):
+@given(says=scripts())
+def test_only_250_to_the_dot_is_sent(says):
     """Nothing else a server says makes it so; before the dot nothing is even unknown."""
-    server, sock = ScriptedServer.saying(*says)
-    outcome = deliver(sock, terms(), send(), NOW, lambda: committed)
-    check(outcome, server)
-    assert committed or not isinstance(outcome, Sent | Unknown)
+    server = ScriptedServer(*says)
+    check(sent_to(server), server)
+
+
+@many
+@given(says=scripts())
+def test_a_dialogue_that_is_cancelled_never_comes_to_the_dot(says):
+    """However fast a server answers: what nobody waits for any more is not sent."""
+    server = ScriptedServer(*says)
+    assert not isinstance(sent_to(server, cancelled=True), Sent | Unknown)
+    assert DOT not in server.heard
 
 
 @many
 @given(says=scripts(), login=st.booleans())
 def test_a_rehearsal_sends_nothing(says, login):
     """Whatever is answered, no message is begun."""
-    server, sock = ScriptedServer.saying(*says)
-
-    rehearse(sock, terms(login=login), send())
+    server = ScriptedServer(*says)
+    trio.run(provider(server, login=login).probe)
     assert b"DATA\r\n" not in server.heard
 
 

@@ -38,6 +38,17 @@ def test_it_is_written_before_it_is_counted(path):
     }
 
 
+def test_who_got_nothing_is_in_it(path):
+    """Where a message was taken for some of its recipients; and the next process knows it."""
+    partly = Submission("a", ("bob@example.org",), "hi", refused=("inactive@example.org",))
+    with closing(Journal(path)) as journal:
+        Outbox(journal=journal).take("postmark", partly)
+        (line,) = map(orjson.loads, path.read_bytes().splitlines())
+        (entry,) = Outbox(journal=journal).entries
+    assert (line["recipients"], line["refused"]) == (["bob@example.org"], ["inactive@example.org"])
+    assert (entry.recipients, entry.refused) == (partly.recipients, partly.refused)
+
+
 def test_the_next_process_goes_on(path):
     """It knows what was taken before, whole and counted, and gives nobody the same number."""
     with closing(Journal(path)) as journal:
