@@ -21,6 +21,7 @@ from actors import Progress
 from smsp.mail import Mailbox, Send
 from smsp.outcome import Outcome
 from smsp.providers.poll import poll
+from smsp.providers.shortage import NO_RESOURCES, is_shortage
 from smsp.providers.smtp_dialogue import Terms, deliver, rehearse
 from smsp.providers.smtp_phases import FAILURES, Failure, Phase
 
@@ -63,8 +64,9 @@ class SmtpProvider:
         with trio.move_on_after(self.terms.timeout_s):
             try:
                 stream = await trio.open_tcp_stream(self.terms.host, self.port)
-            except OSError:
-                return FAILURES[Phase.CONNECTING, Failure.BROKEN]
+            except OSError as error:
+                starved = is_shortage(error)
+                return NO_RESOURCES if starved else FAILURES[Phase.CONNECTING, Failure.BROKEN]
         if stream is None:
             return FAILURES[Phase.CONNECTING, Failure.TIMED_OUT]
         async with stream:
