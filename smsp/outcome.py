@@ -70,6 +70,7 @@ class Reason(StrEnum):
     STILL_RUNNING = "still_running"
     # either, by the phase in which it happened
     DEADLINE = "deadline"
+    NO_RESOURCES = "no_resources"
     CUT = "cut"
     ADAPTER_ERROR = "adapter_error"
     CRASHED = "crashed"

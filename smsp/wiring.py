@@ -22,7 +22,7 @@ from random import Random
 
 import trio
 
-from actors import Circuit, Config, Intensity, Notice, Observe, Supervisor
+from actors import Circuit, Config, Intensity, Notice, Observe, Supervisor, loop_clock
 from smsp.dispatcher import Destination, Dispatcher
 from smsp.judgement import OutcomeJudge
 from smsp.ledger import Ledger
@@ -36,6 +36,7 @@ from smsp.providers.mock import MockProvider
 from smsp.providers.names import Resolver
 from smsp.providers.probes import ProbedByMessage, StatusForbidden, dummy
 from smsp.providers.protocols import Capabilities, Connector, Provider
+from smsp.providers.shortage import Spared
 from smsp.providers.transport import Transport
 from smsp.routing import Candidate, Failover
 from smsp.settings import ProviderSettings, Settings
@@ -74,6 +75,7 @@ async def house(
         product_version(),
         lambda: [circuit.snapshot for circuit in circuits.values()],
         lambda: (ledger.keys, ledger.forgotten),
+        _loop_lag_s,
     )
 
     def observe(notice: Notice[Send, Outcome]) -> None:
@@ -186,10 +188,11 @@ def _circuit(
         mailbox_capacity=max(MAILBOX_CAPACITY_MIN, one.max_in_flight),
         trip=one.trip,
     )
+    spared = Spared(provider)
     return Circuit(
         config,
-        call=provider.send,
-        probe=provider.probe,
+        call=spared.send,
+        probe=spared.probe,
         judge=OutcomeJudge(),
         observe=observe,
         random=Random(),  # noqa: S311 - jitter, not a secret
@@ -225,6 +228,11 @@ def _services(
         control_headers=_control_headers(settings),
         watching=watching,
     )
+
+
+def _loop_lag_s() -> float:
+    clock = loop_clock()
+    return 0.0 if clock is None else clock.lag_s
 
 
 def _control_headers(settings: Settings) -> tuple[str, ...]:

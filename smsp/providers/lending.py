@@ -7,13 +7,21 @@ doubt. Must not know who lends.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import trio
 
 from smsp.outcome import Blame, NotSent, Reason
 from smsp.providers.protocols import Adapter, BorrowingAdapter, Lender, Loan
+from smsp.providers.shortage import NO_RESOURCES, descriptors_wanting
 
 NOT_LENT = NotSent(Reason.NO_CREDENTIALS, Blame.PROVIDER)
 """Without credentials no call is made. The next attempt may find some."""
+
+
+def not_lent(wanting: Callable[[], OSError | None] = descriptors_wanting) -> NotSent:
+    """Why there are none: a lender does not tell when it had no socket to ask with."""
+    return NOT_LENT if wanting() is None else NO_RESOURCES
 
 
 class Borrower:
