@@ -41,12 +41,18 @@ def serve(host: str | None, port: int | None) -> None:
 
     from smsp.serve import serve as run
     from smsp.serve import spare_the_collector
-    from smsp.telemetry import make_log
+    from smsp.telemetry import process_log
     from smsp.wiring import node_name
 
     settings = _load(host, port)
-    log = make_log(settings.log_format, debug=settings.log_debug, node=node_name())
-    _exit_with(lambda: trio.run(partial(run, on_listening=spare_the_collector), settings, log))
+
+    def logged() -> int:
+        with process_log(settings.log_format, debug=settings.log_debug, node=node_name()) as out:
+            dropped = out.lines_dropped
+            serving = partial(run, on_listening=spare_the_collector, log_lines_dropped=dropped)
+            return trio.run(serving, settings, out.log)
+
+    _exit_with(logged)
 
 
 @main.command()
@@ -57,8 +63,14 @@ def demo(host: str | None, port: int | None) -> None:
     import trio
 
     from smsp.demo import demo as run
+    from smsp.telemetry import process_log
+    from smsp.wiring import node_name
 
-    _exit_with(lambda: trio.run(run, host or "127.0.0.1", 8080 if port is None else port, _say))
+    def logged() -> int:
+        with process_log("DEBUG", debug=False, node=node_name()) as out:
+            return trio.run(run, host or "127.0.0.1", 8080 if port is None else port, out)
+
+    _exit_with(logged)
 
 
 @main.command()
@@ -294,10 +306,6 @@ def _first(error: BaseException) -> BaseException:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
-
-
-def _say(text: str) -> None:
-    click.echo(text)
 
 
 def _complain(what: object) -> None:

@@ -42,7 +42,7 @@ class Metrics:
     """All counters of one node.
 
     ``snapshots`` gives every circuit's present state, ``ledger`` the keys held and the keys
-    forgotten before their time.
+    forgotten before their time, ``log_lines_dropped`` what the log could not tell.
     """
 
     def __init__(
@@ -50,6 +50,7 @@ class Metrics:
         version: str,
         snapshots: Callable[[], Sequence[Snapshot]],
         ledger: Callable[[], tuple[int, int]],
+        log_lines_dropped: Callable[[], int] = lambda: 0,
     ) -> None:
         self._registry = CollectorRegistry()
         self._attempts = self._counter("attempts", "Replies of circuits.", "provider", "outcome")
@@ -67,7 +68,7 @@ class Metrics:
         self._request_seconds = self._histogram(
             "http_request_seconds", "From the head of a request to its answer.", "route"
         )
-        self._registry.register(_Present(version, snapshots, ledger))
+        self._registry.register(_Present(version, snapshots, ledger, log_lines_dropped))
 
     def observe(self, notice: Notice[Send, Outcome]) -> None:
         """Count what a circuit reports."""
@@ -121,22 +122,29 @@ class _Present(Collector):
         version: str,
         snapshots: Callable[[], Sequence[Snapshot]],
         ledger: Callable[[], tuple[int, int]],
+        log_lines_dropped: Callable[[], int],
     ) -> None:
         self._version = version
         self._snapshots = snapshots
         self._ledger = ledger
+        self._log_lines_dropped = log_lines_dropped
 
     def describe(self) -> Iterable[Metric]:
         """Nothing beforehand: registering must not read circuits that do not exist yet."""
         return ()
 
     def collect(self) -> Iterator[Metric]:
-        """The state of all circuits, the ledger and the build."""
+        """The state of all circuits, the ledger, the log and the build."""
         yield from _circuits(self._snapshots())
         keys, forgotten = self._ledger()
         yield GaugeMetricFamily("smsp_ledger_keys", "Idempotency keys held.", value=keys)
         yield CounterMetricFamily(
             "smsp_ledger_forgotten", "Keys forgotten early, to make room.", value=forgotten
+        )
+        yield CounterMetricFamily(
+            "smsp_log_lines_dropped",
+            "Lines that the log could not tell.",
+            value=self._log_lines_dropped(),
         )
         build = GaugeMetricFamily("smsp_build_info", "The running version.", labels=["version"])
         build.add_metric([self._version], 1)

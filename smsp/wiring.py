@@ -73,6 +73,7 @@ async def house(
         product_version(),
         lambda: [circuit.snapshot for circuit in circuits.values()],
         lambda: (ledger.keys, ledger.forgotten),
+        telemetry.lines_dropped,
     )
 
     def observe(notice: Notice[Send, Outcome]) -> None:
