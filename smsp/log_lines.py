@@ -1,6 +1,6 @@
 """Events become the lines of the log, in one of its formats; a fault of an event never gets out.
 
-With :mod:`smsp.telemetry` the only door to structlog. Knows nothing of where lines are written.
+The only door to structlog, and its only configurer. Knows nothing of where lines are written.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from collections.abc import Callable
 
 import orjson
 import structlog
-from structlog.typing import EventDict
+from structlog.typing import EventDict, FilteringBoundLogger
 
 LINE_BYTES_MAX = 64 * 1024
 _KEPT = ("requestkey", "id", "provider")
 _KEPT_MAX = 128
 
-stamp = structlog.processors.TimeStamper(fmt="iso", utc=True, key="time")
+_stamp = structlog.processors.TimeStamper(fmt="iso", utc=True, key="time")
 
 
 class LineFormat:
@@ -51,7 +51,27 @@ class LineFormat:
 
     def _dropped(self, fields: EventDict, lines: int) -> bytes:
         told = {"node": self.node, **fields, "count": lines}
-        return self._render(stamp(None, "", told | {"event": "log.dropped", "level": "warning"}))
+        return self._render(_stamp(None, "", told | {"event": "log.dropped", "level": "warning"}))
+
+
+def logger(
+    line: LineFormat, write: Callable[[bytes], object], *, debug: bool
+) -> FilteringBoundLogger:
+    """What gives ``write`` each event as a line; those of level debug only if asked to."""
+    made: FilteringBoundLogger = structlog.wrap_logger(
+        _Written(write),
+        processors=[structlog.processors.add_log_level, _stamp, line],
+        wrapper_class=structlog.make_filtering_bound_logger("debug" if debug else "info"),
+        node=line.node,
+    ).bind()  # Now, or structlog would make a logger anew for every line.
+    return made
+
+
+class _Written:
+    """What structlog hands a line to, by its level."""
+
+    def __init__(self, write: Callable[[bytes], object]) -> None:
+        self.debug = self.info = self.warning = self.error = write
 
 
 def _is_plain(value: object) -> bool:

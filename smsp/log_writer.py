@@ -27,9 +27,12 @@ rest is, so that none runs into the next.
 
 from __future__ import annotations
 
+import errno
+import sys
 from collections import deque
 from collections.abc import Callable, Mapping
 from enum import Enum, auto
+from io import UnsupportedOperation
 from threading import Event, Lock, Thread
 from types import MappingProxyType
 from typing import Self
@@ -210,3 +213,19 @@ class LogWriter:
             left = self._buffer.drain()
         while self._buffer.drain() is Left.NO_ROOM and not self._given_up.wait(ROOM_S):
             pass
+
+
+def stdout() -> tuple[WriteSome, bool]:
+    """How to write to stdout, unbuffered; and whether it is a terminal."""
+    if sys.stdout is None:  # The process was started without; its number may be another file's.
+        return _nowhere, False
+    try:
+        number = sys.stdout.fileno()
+    except UnsupportedOperation:  # Somebody has put a text in memory in its place.
+        return sys.stdout.buffer.write, False
+    file = open(number, "wb", buffering=0, closefd=False)  # noqa: SIM115
+    return file.write, file.isatty()
+
+
+def _nowhere(_lines: bytes) -> int:
+    raise OSError(errno.EBADF, "there is no stdout")

@@ -1,24 +1,19 @@
 """What is told to operators: one event a line, on stdout.
 
-The only configurer of structlog. Turns notices into events. Masks addresses here and nowhere
+Turns notices into events. Masks addresses here and nowhere
 else; keys, bodies, an exception's text and a provider's own words never come in.
 """
 
 from __future__ import annotations
 
-import errno
-import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from io import UnsupportedOperation
 from traceback import extract_tb
 from types import MappingProxyType
 from typing import Protocol, assert_never
 from uuid import UUID
-
-import structlog
 
 from actors import (
     Answered,
@@ -32,8 +27,8 @@ from actors import (
     Unanswered,
 )
 from smsp.judgement import result_of
-from smsp.log_lines import LineFormat, stamp
-from smsp.log_writer import LogWriter, WriteSome
+from smsp.log_lines import LineFormat, logger
+from smsp.log_writer import LogWriter, stdout
 from smsp.mail import Mailbox, Send
 from smsp.outcome import Outcome, Reason, Sent, Unknown, reason_of, word
 
@@ -85,10 +80,10 @@ class ProcessLog:
 def process_log(output_format: str, *, debug: bool, node: str) -> Iterator[ProcessLog]:
     """The log on stdout, whatever becomes of that: who logs is never kept waiting, and never hears
     of a fault. At the end what is left is written, for ``log_writer.FLUSH_S`` at most."""
-    write_some, colours = _stdout()
+    write_some, colours = stdout()
     line = LineFormat(output_format, node, colours=colours)
     with LogWriter(write_some, line.gap) as writer:
-        log = _log(line, writer.write, debug=debug)
+        log = logger(line, writer.write, debug=debug)
         yield ProcessLog(log, writer.write, lambda: writer.dropped + line.lost)
 
 
@@ -99,7 +94,7 @@ def make_log(output_format: str, *, debug: bool, node: str, out: Out) -> Log:
     level debug are written, too. Every event carries ``time``, ``level`` and ``node``.
     """
     line = LineFormat(output_format, node, colours=out.isatty())
-    return _log(line, out.write, debug=debug)
+    return logger(line, out.write, debug=debug)
 
 
 class Telemetry:
@@ -245,39 +240,6 @@ def _attempt_fields(notice: Replied[Send, Outcome] | Settled[Send, Outcome]) -> 
         "provider": notice.circuit,
         "seconds": _ms(notice.seconds),
     }
-
-
-def _log(line: LineFormat, write: Callable[[bytes], object], *, debug: bool) -> Log:
-    log: Log = structlog.wrap_logger(
-        _Written(write),
-        processors=[structlog.processors.add_log_level, stamp, line],
-        wrapper_class=structlog.make_filtering_bound_logger("debug" if debug else "info"),
-        node=line.node,
-    ).bind()  # Now, or structlog would make a logger anew for every line.
-    return log
-
-
-class _Written:
-    """What structlog hands a line to, by its level."""
-
-    def __init__(self, write: Callable[[bytes], object]) -> None:
-        self.debug = self.info = self.warning = self.error = write
-
-
-def _stdout() -> tuple[WriteSome, bool]:
-    """How to write to stdout, unbuffered; whether it is a terminal."""
-    if sys.stdout is None:  # The process was started without; its number may be another file's.
-        return _nowhere, False
-    try:
-        number = sys.stdout.fileno()
-    except UnsupportedOperation:  # Somebody has put a text in memory in its place.
-        return sys.stdout.buffer.write, False
-    file = open(number, "wb", buffering=0, closefd=False)  # noqa: SIM115
-    return file.write, file.isatty()
-
-
-def _nowhere(_lines: bytes) -> int:
-    raise OSError(errno.EBADF, "no stdout")
 
 
 def _ms(seconds: float) -> float:
