@@ -30,11 +30,10 @@ from __future__ import annotations
 import errno
 import sys
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from enum import Enum, auto
 from io import UnsupportedOperation
 from threading import Event, Lock, Thread
-from types import MappingProxyType
 from typing import Self
 
 LINES_MAX = 8192
@@ -43,9 +42,10 @@ BYTES_MAX = 1024 * 1024
 PIECE_BYTES = 4096
 """Lines that are written at once; a longer one by itself. A pipe takes so much whole or not at all
 (pipe(7), PIPE_BUF), so that neither other writers nor the end of the process cut a line."""
-LINGER_S = 0.01
-"""Seconds that a line may wait for others, to be written with them: waking a thread for each would
-cost more than writing it."""
+REST_S, REST_S_MAX = 0.002, 0.05
+"""Seconds for each line just written, and at most, in which the next ones wait for each other. In a
+busy process a turn of the thread costs more than to write a line: beyond 500 lines a second the
+rests grow to the longest, below that a line hardly waits."""
 ROOM_S = 0.02
 """Seconds until a file that has no room now is tried again; somebody has made it non-blocking."""
 FAULT_S = 1.0
@@ -62,17 +62,11 @@ TellGap = Callable[[int], bytes]
 """The line that tells how many were dropped."""
 
 
-class Left(Enum):
-    """Why the buffer's lines are, or are not, out."""
+class Stuck(Enum):
+    """Why lines are not out."""
 
-    NOTHING = auto()
     NO_ROOM = auto()
     FAULT = auto()
-
-
-_PAUSE_S: Mapping[Left, float] = MappingProxyType(
-    {Left.NOTHING: LINGER_S, Left.NO_ROOM: ROOM_S, Left.FAULT: FAULT_S}
-)
 
 
 class LineBuffer:
@@ -112,18 +106,20 @@ class LineBuffer:
                 self._lines.append(line)
                 self._bytes = size
 
-    def drain(self) -> Left:
-        """Write what is held, as far as the file takes it; waits as long as the file does."""
+    def drain(self) -> int | Stuck:
+        """Write what is held; how many lines there were, or why they are not out. Waits as long as
+        the file does."""
+        lines = 0
         while self._piece or self._take():
             try:
                 written = self._write_some(b"".join(self._piece))
             except OSError:
                 self._lose()
-                return Left.FAULT
+                return Stuck.FAULT
             if not written:
-                return Left.NO_ROOM
-            self._wrote(written)
-        return Left.NOTHING
+                return Stuck.NO_ROOM
+            lines += self._wrote(written)
+        return lines
 
     def _take(self) -> bool:
         """Make the next piece; whether there is one."""
@@ -141,8 +137,8 @@ class LineBuffer:
             self._piece.append(self._tell_gap(self._piece_tells))
         return bool(self._piece)
 
-    def _wrote(self, size: int) -> None:
-        """Forget what is out; of a line that is not out as a whole, keep the rest."""
+    def _wrote(self, size: int) -> int:
+        """Forget the lines that are out, and tell their number; of the next, keep the rest."""
         whole = 0
         for line in self._piece:
             if size < len(line):
@@ -153,6 +149,7 @@ class LineBuffer:
         self._cut = size > 0
         if self._cut:
             self._piece[0] = self._piece[0][size:]
+        return whole
 
     def _lose(self) -> None:
         """Drop what is held, but for the rest of a line."""
@@ -204,15 +201,28 @@ class LogWriter:
         self._given_up.set()
 
     def _run(self) -> None:
-        left = Left.NOTHING
+        drained: int | Stuck = 0
         while not self._closing.is_set():
-            if left is Left.NOTHING:
+            pause_s = _pause_s(drained)
+            if pause_s:
+                self._closing.wait(pause_s)
+            else:
                 self._wake.wait()
-            self._closing.wait(_PAUSE_S[left])
             self._wake.clear()
-            left = self._buffer.drain()
-        while self._buffer.drain() is Left.NO_ROOM and not self._given_up.wait(ROOM_S):
+            drained = self._buffer.drain()
+        while self._buffer.drain() is Stuck.NO_ROOM and not self._given_up.wait(ROOM_S):
             pass
+
+
+def _pause_s(drained: int | Stuck) -> float:
+    """Seconds until the next time; 0: when the next line comes."""
+    match drained:
+        case Stuck.NO_ROOM:
+            return ROOM_S
+        case Stuck.FAULT:
+            return FAULT_S
+        case lines:
+            return min(lines * REST_S, REST_S_MAX)
 
 
 def stdout() -> tuple[WriteSome, bool]:

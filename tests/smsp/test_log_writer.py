@@ -12,7 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsp.log_writer import BYTES_MAX, LINES_MAX, PIECE_BYTES, THREAD, Left, LineBuffer, LogWriter
+from smsp.log_writer import (
+    BYTES_MAX,
+    LINES_MAX,
+    PIECE_BYTES,
+    THREAD,
+    LineBuffer,
+    LogWriter,
+    Stuck,
+)
 
 FAULTS = (errno.EPIPE, errno.ENOSPC, errno.EFBIG, errno.EIO, errno.EBADF)
 PATIENCE_S = 20.0
@@ -63,6 +71,11 @@ def put(lines, *numbers):
         lines.put(line(number))
 
 
+def all_out(lines):
+    """Whether everything that was held has been written now."""
+    return not isinstance(lines.drain(), Stuck)
+
+
 def expected(*told):
     """What should be in a file: a line by its number, a gap by its text."""
     return b"".join(one if isinstance(one, bytes) else line(one) for one in told)
@@ -76,10 +89,18 @@ def test_lines_are_written_in_order():
     file = FakeFile()
     lines = buffer(file)
     put(lines, *range(100))
-    assert lines.drain() is Left.NOTHING
+    assert all_out(lines)
     assert file.taken == expected(*range(100))
     assert len(file.pieces) == 1
     assert lines.dropped == 0
+
+
+def test_how_many_were_written_is_told():
+    """By it the thread rests."""
+    lines = buffer(FakeFile())
+    assert lines.drain() == 0
+    put(lines, 1, 2, 3)
+    assert lines.drain() == 3
 
 
 def test_a_pipe_takes_each_piece_as_a_whole():
@@ -90,7 +111,7 @@ def test_a_pipe_takes_each_piece_as_a_whole():
     sizes = [300] * 40 + [PIECE_BYTES, 10, PIECE_BYTES + 1, 3 * PIECE_BYTES, 10]
     for number, size in enumerate(sizes):
         lines.put(line(number, size))
-    assert lines.drain() is Left.NOTHING
+    assert all_out(lines)
     assert all(piece.endswith(b"\n") for piece in file.pieces)
     long = [piece for piece in file.pieces if len(piece) > PIECE_BYTES]
     assert [len(piece) for piece in long] == [PIECE_BYTES + 1, 3 * PIECE_BYTES]
@@ -103,7 +124,7 @@ def test_a_file_that_takes_little_at_a_time(most):
     file = FakeFile(*[("take", most)] * 30)
     lines = buffer(file)
     put(lines, 1, 2, 3)
-    assert lines.drain() is Left.NOTHING
+    assert all_out(lines)
     assert file.taken == expected(1, 2, 3)
 
 
@@ -112,10 +133,10 @@ def test_a_file_without_room_now():
     file = FakeFile(None, ("take", 11), None)
     lines = buffer(file)
     put(lines, 1, 2)
-    assert lines.drain() is Left.NO_ROOM
+    assert lines.drain() is Stuck.NO_ROOM
     put(lines, 3)
-    assert lines.drain() is Left.NO_ROOM
-    assert lines.drain() is Left.NOTHING
+    assert lines.drain() is Stuck.NO_ROOM
+    assert all_out(lines)
     assert file.taken == expected(1, 2, 3)
     assert lines.dropped == 0
 
@@ -129,11 +150,11 @@ def test_without_room_the_newest_are_dropped():
     lines = buffer(file, lines_max=3)
     put(lines, *range(10))
     assert lines.dropped == 7
-    assert lines.drain() is Left.NO_ROOM
+    assert lines.drain() is Stuck.NO_ROOM
     put(lines, 10)
-    assert lines.drain() is Left.NOTHING
+    assert all_out(lines)
     put(lines, 11)
-    assert lines.drain() is Left.NOTHING
+    assert all_out(lines)
     assert file.taken == expected(0, 1, 2, gap(8), 11)
     assert lines.dropped == 8
 
@@ -143,11 +164,11 @@ def test_bytes_are_bounded_too():
     file = FakeFile()
     lines = buffer(file, bytes_max=20)
     lines.put(line(0, 21))
-    assert lines.drain() is Left.NOTHING
+    assert all_out(lines)
     put(lines, 1, 2, 3)
-    assert lines.drain() is Left.NOTHING
+    assert all_out(lines)
     put(lines, 4)
-    assert lines.drain() is Left.NOTHING
+    assert all_out(lines)
     assert file.taken == expected(gap(1), 1, 2, gap(1), 4)
 
 
@@ -170,7 +191,7 @@ def test_in_a_gap_a_short_line_does_not_slip_in():
     lines.put(line(1, 18))
     lines.put(line(2, 18))
     lines.put(b"\n")
-    assert lines.drain() is Left.NOTHING
+    assert all_out(lines)
     assert file.taken == line(1, 18) + gap(2)
 
 
@@ -180,14 +201,14 @@ def test_a_fault(fault):
     file = FakeFile(fault, fault)
     lines = buffer(file)
     put(lines, 1, 2)
-    assert lines.drain() is Left.FAULT
+    assert lines.drain() is Stuck.FAULT
     put(lines, 3)
     assert lines.dropped == 3
-    assert lines.drain() is Left.FAULT
+    assert lines.drain() is Stuck.FAULT
     put(lines, 4)
-    assert lines.drain() is Left.NOTHING
+    assert all_out(lines)
     put(lines, 5)
-    assert lines.drain() is Left.NOTHING
+    assert all_out(lines)
     assert file.taken == expected(gap(4), 5)
     assert lines.dropped == 4
 
@@ -198,13 +219,13 @@ def test_a_fault_in_the_middle_of_a_line(fault):
     file = FakeFile(("take", 11), fault, fault, ("take", 1), fault)
     lines = buffer(file)
     put(lines, 1, 2, 3)
-    assert lines.drain() is Left.FAULT
+    assert lines.drain() is Stuck.FAULT
     put(lines, 4)
-    assert lines.drain() is Left.FAULT
-    assert lines.drain() is Left.FAULT
-    assert lines.drain() is Left.NOTHING
+    assert lines.drain() is Stuck.FAULT
+    assert lines.drain() is Stuck.FAULT
+    assert all_out(lines)
     put(lines, 5)
-    assert lines.drain() is Left.NOTHING
+    assert all_out(lines)
     assert file.taken == expected(1, 2, gap(2), 5)
     assert lines.dropped == 2
 
@@ -215,7 +236,7 @@ def test_a_fault_in_the_line_that_tells_of_a_gap():
     file = FakeFile(errno.ENOSPC, errno.ENOSPC, ("take", 3), errno.ENOSPC)
     lines = buffer(file)
     put(lines, 1)
-    assert [lines.drain() for _ in range(4)] == [Left.FAULT] * 3 + [Left.NOTHING]
+    assert [lines.drain() for _ in range(4)] == [Stuck.FAULT] * 3 + [1]
     assert file.taken == gap(1)
     assert lines.dropped == 1
 
@@ -242,7 +263,7 @@ def test_whatever_the_file_does(moves):
             file.answers += move
             lines.drain()
     file.answers.clear()
-    assert lines.drain() is Left.NOTHING
+    assert all_out(lines)
 
     due, missing = 0, 0
     for told in file.taken.splitlines():
