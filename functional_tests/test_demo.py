@@ -90,6 +90,7 @@ def test_the_printed_faults(demo):
 def test_nothing_secret_is_told(demo):
     """The key in the text opens the demo only; the log beside it has no recipient in it."""
     demo.run("/email")
+    eventually(lambda: "email.sent" in demo.process.log, "it is logged")
     log = demo.process.log.partition(LAST_LINE)[2]
     assert "email.sent" in log
     assert "you@example.org" not in log

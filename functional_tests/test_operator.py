@@ -77,7 +77,7 @@ def test_hold_open(smsp, simulators):
         ("mailgun", "refused", "held_open"),
         ("sendgrid", "sent", "accepted"),
     ]
-    assert held(smsp) == [*before, ("held_open", "operator")]
+    eventually(lambda: held(smsp) == [*before, ("held_open", "operator")], "the log says so")
     assert metric(smsp, "held_open")
     assert smsp.http.get("/healthcheck").json()["status"] == "degraded"
     assert simulators.outbox()["tested"] == {}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, BinaryIO
@@ -20,6 +20,7 @@ import click
 if TYPE_CHECKING:
     from smsp.client import Sent
     from smsp.settings import Settings
+    from smsp.telemetry import ProcessLog
 
 EXIT_FAILED, EXIT_WRONG = 1, 2
 
@@ -38,18 +39,17 @@ def main() -> None:
 @_port
 def serve(host: str | None, port: int | None) -> None:
     """Serve until SIGTERM. Configured by the environment; see the README."""
-    import trio
-
-    from actors import LoopClock
     from smsp.serve import serve as run
     from smsp.serve import spare_the_collector
-    from smsp.telemetry import make_log
-    from smsp.wiring import node_name
 
     settings = _load(host, port)
-    log = make_log(settings.log_format, debug=settings.log_debug, node=node_name())
-    serving = partial(run, settings, log, on_listening=spare_the_collector)
-    _exit_with(lambda: trio.run(serving, clock=LoopClock()))
+
+    async def serving(out: ProcessLog) -> int:
+        dropped = out.lines_dropped
+        on_listening = spare_the_collector
+        return await run(settings, out.log, on_listening=on_listening, log_lines_dropped=dropped)
+
+    _run_logged(serving, settings.log_format, debug=settings.log_debug)
 
 
 @main.command()
@@ -57,13 +57,9 @@ def serve(host: str | None, port: int | None) -> None:
 @_port
 def demo(host: str | None, port: int | None) -> None:
     """Serve in front of two simulated providers. Sends nothing to anybody."""
-    import trio
-
-    from actors import LoopClock
     from smsp.demo import demo as run
 
-    demonstrating = partial(run, host or "127.0.0.1", 8080 if port is None else port, _say)
-    _exit_with(lambda: trio.run(demonstrating, clock=LoopClock()))
+    _run_logged(partial(run, host or "127.0.0.1", 8080 if port is None else port), "DEBUG")
 
 
 @main.command()
@@ -287,6 +283,23 @@ def _whole_message(text: bytes) -> dict[str, object]:
     return message
 
 
+def _run_logged(
+    run: Callable[[ProcessLog], Awaitable[int]], output_format: str, *, debug: bool = False
+) -> None:
+    """Run it with the process's log, by a clock that does not count our own stalls, and exit."""
+    import trio
+
+    from actors import LoopClock
+    from smsp.telemetry import process_log
+    from smsp.wiring import node_name
+
+    def logged() -> int:
+        with process_log(output_format, debug=debug, node=node_name()) as out:
+            return trio.run(run, out, clock=LoopClock())
+
+    _exit_with(logged)
+
+
 def _exit_with(run: Callable[[], int]) -> None:
     """End with what ``run`` says; a port that cannot be had is a failure told in one line."""
     from smsp.settings import SettingsError
@@ -306,10 +319,6 @@ def _first(error: BaseException) -> BaseException:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
-
-
-def _say(text: str) -> None:
-    click.echo(text)
 
 
 def _complain(what: object) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from smsp.serve import serve
 from smsp.settings import load
@@ -14,24 +14,26 @@ from smsp.simulator import (
     mailgun_and_sendgrid,
     run_simulators,
 )
-from smsp.telemetry import make_log
-from smsp.wiring import node_name
+from smsp.telemetry import ProcessLog
 
 DEMO_KEY = "demo-key-for-loopback-only"
 POLL_INTERVAL_S = 2
 
 
-async def demo(host: str, port: int, say: Callable[[str], None]) -> int:
-    """Run until told to stop; ``say`` gets the text for the user. The exit status."""
+async def demo(host: str, port: int, out: ProcessLog) -> int:
+    """Run until told to stop; ``out`` gets the text for the user, too. The exit status."""
     async with run_simulators(mailgun_and_sendgrid()) as simulation:
         settings = load(_environment(host, port, simulation))
-        log = make_log("DEBUG", debug=False, node=node_name())
 
         def introduce(url: str) -> None:
-            say(_introduction(url, simulation))
+            out.write(f"{_introduction(url, simulation)}\n".encode())
 
         return await serve(
-            settings, log, on_listening=introduce, read_keys=lambda: settings.known_keys
+            settings,
+            out.log,
+            on_listening=introduce,
+            read_keys=lambda: settings.known_keys,
+            log_lines_dropped=out.lines_dropped,
         )
 
 

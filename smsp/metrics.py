@@ -42,7 +42,8 @@ class Metrics:
     """All counters of one node.
 
     ``snapshots`` gives every circuit's present state, ``ledger`` the keys held and the keys
-    forgotten before their time, ``loop_lag_s`` how late a turn of the loop has lately been.
+    forgotten before their time, ``loop_lag_s`` how late a turn of the loop has lately been,
+    ``log_lines_dropped`` what the log could not tell.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Metrics:
         snapshots: Callable[[], Sequence[Snapshot]],
         ledger: Callable[[], tuple[int, int]],
         loop_lag_s: Callable[[], float] = lambda: 0.0,
+        log_lines_dropped: Callable[[], int] = lambda: 0,
     ) -> None:
         self._registry = CollectorRegistry()
         self._attempts = self._counter("attempts", "Replies of circuits.", "provider", "outcome")
@@ -74,7 +76,8 @@ class Metrics:
         self._request_seconds = self._histogram(
             "http_request_seconds", "From the head of a request to its answer.", "route"
         )
-        self._registry.register(_Present(version, snapshots, ledger, loop_lag_s))
+        present = _Present(version, snapshots, ledger, loop_lag_s, log_lines_dropped)
+        self._registry.register(present)
 
     def observe(self, notice: Notice[Send, Outcome]) -> None:
         """Count what a circuit reports."""
@@ -138,18 +141,20 @@ class _Present(Collector):
         snapshots: Callable[[], Sequence[Snapshot]],
         ledger: Callable[[], tuple[int, int]],
         loop_lag_s: Callable[[], float],
+        log_lines_dropped: Callable[[], int],
     ) -> None:
         self._version = version
         self._snapshots = snapshots
         self._ledger = ledger
         self._loop_lag_s = loop_lag_s
+        self._log_lines_dropped = log_lines_dropped
 
     def describe(self) -> Iterable[Metric]:
         """Nothing beforehand: registering must not read circuits that do not exist yet."""
         return ()
 
     def collect(self) -> Iterator[Metric]:
-        """The state of all circuits, the ledger, the loop and the build."""
+        """The state of all circuits, the ledger, the loop, the log and the build."""
         yield from _circuits(self._snapshots())
         keys, forgotten = self._ledger()
         yield GaugeMetricFamily("smsp_ledger_keys", "Idempotency keys held.", value=keys)
@@ -160,6 +165,11 @@ class _Present(Collector):
             "smsp_loop_lag_seconds",
             "The longest time in the last minute for which nobody looked at what had arrived.",
             value=self._loop_lag_s(),
+        )
+        yield CounterMetricFamily(
+            "smsp_log_lines_dropped",
+            "Lines that the log could not tell.",
+            value=self._log_lines_dropped(),
         )
         build = GaugeMetricFamily("smsp_build_info", "The running version.", labels=["version"])
         build.add_metric([self._version], 1)

@@ -51,16 +51,20 @@ async def serve(
     on_listening: Callable[[str], None] = lambda _url: None,
     read_keys: ReadKeys = load_keys,
     transport_for: TransportFor = Transport,
+    log_lines_dropped: Callable[[], int] = lambda: 0,
 ) -> int:
     """Run until told to stop; the process's exit status.
 
     ``on_listening`` is told the URL, which matters when the port was chosen by the system.
-    ``read_keys`` gives the keys anew; ``transport_for`` makes the ways to providers. Raises
-    ``OSError`` when the port cannot be had.
+    ``read_keys`` gives the keys anew; ``transport_for`` makes the ways to providers;
+    ``log_lines_dropped`` counts what the log could not tell. Raises ``OSError`` when the port
+    cannot be had.
     """
     for warning in settings.warnings:
         log.warning("settings.doubtful", message=warning)
-    telemetry = Telemetry(log, whole_addresses=settings.log_addresses)
+    telemetry = Telemetry(
+        log, whole_addresses=settings.log_addresses, lines_dropped=log_lines_dropped
+    )
     status = EXIT_QUARANTINED
     with (
         trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals,

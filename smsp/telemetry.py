@@ -1,22 +1,19 @@
 """What is told to operators: one event a line, on stdout.
 
-The only configurer of structlog. Turns notices into events. Masks addresses here and nowhere
+Turns notices into events. Masks addresses here and nowhere
 else; keys, bodies, an exception's text and a provider's own words never come in.
 """
 
 from __future__ import annotations
 
-import sys
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from traceback import extract_tb
 from types import MappingProxyType
-from typing import BinaryIO, Protocol, assert_never
+from typing import Protocol, assert_never
 from uuid import UUID
-
-import orjson
-import structlog
-from structlog.typing import EventDict, Processor
 
 from actors import (
     Answered,
@@ -30,6 +27,8 @@ from actors import (
     Unanswered,
 )
 from smsp.judgement import result_of
+from smsp.log_lines import LineFormat, logger
+from smsp.log_writer import LogWriter, stdout
 from smsp.mail import Mailbox, Send
 from smsp.outcome import Outcome, Reason, Sent, Unknown, reason_of, word
 
@@ -60,31 +59,56 @@ class Log(Protocol):
     def error(self, event: str, **fields: object) -> object: ...
 
 
-def make_log(output_format: str, *, debug: bool, node: str, out: BinaryIO | None = None) -> Log:
-    """A logger that writes one event at a time to ``out`` (stdout).
+class Out(Protocol):
+    """Where lines go: a file, or what stands before one."""
+
+    def write(self, line: bytes, /) -> object: ...
+    def isatty(self) -> bool: ...
+
+
+@dataclass(frozen=True)
+class ProcessLog:
+    """The log of a process. ``write`` puts text for people between its lines; ``lines_dropped``
+    counts the lines that could not be written, or not be made."""
+
+    log: Log
+    write: Callable[[bytes], None]
+    lines_dropped: Callable[[], int]
+
+
+@contextmanager
+def process_log(output_format: str, *, debug: bool, node: str) -> Iterator[ProcessLog]:
+    """The log on stdout, whatever becomes of that: who logs is never kept waiting, and never hears
+    of a fault. At the end what is left is written, for ``log_writer.FLUSH_S`` at most."""
+    write_some, colours = stdout()
+    line = LineFormat(output_format, node, colours=colours)
+    with LogWriter(write_some, line.gap) as writer:
+        log = logger(line, writer.write, debug=debug)
+        yield ProcessLog(log, writer.write, lambda: writer.dropped + line.lost)
+
+
+def make_log(output_format: str, *, debug: bool, node: str, out: Out) -> Log:
+    """A logger that writes one event at a time to ``out``, and waits for it.
 
     ``output_format`` is ``JSON_ONELINE``, ``JSON_PRETTY`` or ``DEBUG``. With ``debug`` events of
     level debug are written, too. Every event carries ``time``, ``level`` and ``node``.
     """
-    file = sys.stdout.buffer if out is None else out
-    log: Log = structlog.wrap_logger(
-        structlog.BytesLogger(file),
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
-            *_rendering(output_format, colours=file.isatty()),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger("debug" if debug else "info"),
-        node=node,
-    ).bind()  # Now, or structlog would make a logger anew for every line.
-    return log
+    line = LineFormat(output_format, node, colours=out.isatty())
+    return logger(line, out.write, debug=debug)
 
 
 class Telemetry:
     """The one observer of all circuits. Synchronous and quick: actors call it from their loops."""
 
-    def __init__(self, log: Log, *, whole_addresses: bool = False) -> None:
+    def __init__(
+        self,
+        log: Log,
+        *,
+        whole_addresses: bool = False,
+        lines_dropped: Callable[[], int] = lambda: 0,
+    ) -> None:
         self.log = log
+        self.lines_dropped = lines_dropped
         self._whole_addresses = whole_addresses
         self._doubts = _Doubts()
         self._dummy_refused: set[str] = set()
@@ -237,30 +261,6 @@ def _attempt_fields(notice: Replied[Send, Outcome] | Settled[Send, Outcome]) -> 
         "provider": notice.circuit,
         "seconds": _ms(notice.seconds),
     }
-
-
-def _rendering(output_format: str, *, colours: bool) -> tuple[Processor, ...]:
-    match output_format:
-        case "JSON_ONELINE":
-            return (_json(0),)
-        case "JSON_PRETTY":
-            return (_json(orjson.OPT_INDENT_2),)
-        case _:
-            console = structlog.dev.ConsoleRenderer(
-                colors=colours, sort_keys=False, timestamp_key="time"
-            )
-            return (console, _encoded)
-
-
-def _json(option: int) -> Processor:
-    def render(_logger: object, _method: str, event: EventDict) -> bytes:
-        return orjson.dumps(event, option=option | orjson.OPT_NON_STR_KEYS, default=str)
-
-    return render
-
-
-def _encoded(_logger: object, _method: str, line: object) -> bytes:
-    return str(line).encode("utf-8", "backslashreplace")
 
 
 def _ms(seconds: float) -> float:

@@ -76,6 +76,7 @@ async def house(
         lambda: [circuit.snapshot for circuit in circuits.values()],
         lambda: (ledger.keys, ledger.forgotten),
         _loop_lag_s,
+        telemetry.lines_dropped,
     )
 
     def observe(notice: Notice[Send, Outcome]) -> None:

@@ -32,9 +32,9 @@ def known() -> set[str]:
     return names | {name.removesuffix("_total") + "_total" for name in names}
 
 
-def test_there_are_five_rules() -> None:
+def test_there_are_six_rules() -> None:
     """Each with an expression, a severity and a sentence for whoever is woken."""
-    assert len(rules()) == 5
+    assert len(rules()) == 6
     for rule in rules():
         assert rule["expr"]
         assert rule["labels"]["severity"] in {"page", "ticket"}

@@ -28,6 +28,7 @@ from actors import (
     Transition,
     Unanswered,
 )
+from smsp.log_lines import LineFormat
 from smsp.mail import Send
 from smsp.outcome import (
     Blame,
@@ -107,6 +108,21 @@ def test_every_notice_is_a_line_of_that_shape() -> None:
 
     assert len(lines_of(out)) >= len(reported)
     for line in lines_of(out):
+        LINE.validate(line)
+
+
+def test_what_was_dropped_is_a_line_of_that_shape() -> None:
+    """For want of room, of a file, or of a way to render it."""
+    out = BytesIO()
+    log = make_log("JSON_ONELINE", debug=True, node="node-1", out=out)
+    log.info("server.started", requestkey="request-1", url="\ud800")
+    out.write(LineFormat("JSON_ONELINE", "node-1", colours=False).gap(7))
+
+    replaced, gap = lines_of(out)
+
+    assert (replaced["event"], replaced["count"]) == ("log.dropped", 1)
+    assert (gap["event"], gap["count"], gap["level"]) == ("log.dropped", 7, "warning")
+    for line in (replaced, gap):
         LINE.validate(line)
 
 

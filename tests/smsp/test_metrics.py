@@ -46,6 +46,7 @@ FAMILIES = {
     "smsp_ledger_keys",
     "smsp_ledger_forgotten",
     "smsp_loop_lag_seconds",
+    "smsp_log_lines_dropped",
     "smsp_build_info",
 }
 
@@ -59,7 +60,7 @@ def counted() -> Metrics:
         snapshot("mailgun", state="open", in_flight=3, restarts=2),
         snapshot("sendgrid", state="closed"),
     )
-    return Metrics("1.2.3", lambda: snapshots, lambda: (7, 1))
+    return Metrics("1.2.3", lambda: snapshots, lambda: (7, 1), lambda: 0.25, lambda: 5)
 
 
 def samples(metrics: Metrics) -> Samples:
@@ -153,12 +154,14 @@ def test_the_state_is_one_hot(counted):
     assert states == {**dict.fromkeys(STATES, 0), "open": 1}
 
 
-def test_circuits_and_ledger_are_read_when_scraped(counted):
+def test_circuits_ledger_and_log_are_read_when_scraped(counted):
     """What is present is not counted but looked at."""
     assert value(counted, "smsp_in_flight", provider="mailgun") == 3
     assert value(counted, "smsp_actor_restarts_total", provider="mailgun") == 2
     assert value(counted, "smsp_ledger_keys") == 7
     assert value(counted, "smsp_ledger_forgotten_total") == 1
+    assert value(counted, "smsp_loop_lag_seconds") == 0.25
+    assert value(counted, "smsp_log_lines_dropped_total") == 5
     assert value(counted, "smsp_build_info", version="1.2.3") == 1
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from io import BytesIO
 from uuid import UUID, uuid4
 
@@ -24,6 +25,7 @@ from actors import (
     Transition,
     Unanswered,
 )
+from smsp.log_lines import LINE_BYTES_MAX, LineFormat
 from smsp.mail import Attachment, Send
 from smsp.outcome import (
     NOBODY_REFUSED,
@@ -394,6 +396,85 @@ def test_debug_level(output_format, debug):
     log, out = lines_of(output_format, debug=debug)
     log.debug("request.seen")
     assert bool(out.getvalue()) == debug
+
+
+# -- values that cannot be a line
+
+
+class Unspeakable:
+    """A value with a bug."""
+
+    def __str__(self):
+        raise RuntimeError(CANARY)
+
+    __repr__ = __str__
+
+
+def endless():
+    """A value that contains itself."""
+    inner = []
+    inner.append(inner)
+    return inner
+
+
+UNRENDERABLE = {
+    "a lone surrogate": "\ud800",
+    "bytes that were no text": "\udcff",
+    "a name with one": {"\ud800": 1},
+    "a name that is no text": {b"x": 1},
+    "a number too large": 2**64,
+    "a value with a bug": Unspeakable(),
+    "a value in itself": endless(),
+}
+
+
+def only_line(out, output_format):
+    """The fields of the one event, or its text in the format for people."""
+    if output_format == "DEBUG":
+        (line,) = out.getvalue().decode().splitlines()
+        return dict(re.findall(r"(\w+)=(\S+)", line)) | {"event": line.split("]")[1].split()[0]}
+    return {name: str(value) for name, value in orjson.loads(out.getvalue()).items()}
+
+
+@pytest.mark.parametrize("output_format", FORMATS)
+@pytest.mark.parametrize("value", UNRENDERABLE.values(), ids=UNRENDERABLE)
+def test_a_value_that_cannot_be_rendered(value, output_format):
+    """It is no fault of whoever logs it: its line is replaced by one that says so, and that is
+    tied to its request."""
+    log, out = lines_of(output_format)
+    log.error("request.failed", requestkey="request-1", provider="mailgun", error=value)
+    told = only_line(out, output_format)
+    assert (told["event"], told["reason"], told["count"]) == ("log.dropped", "unrenderable", "1")
+    assert told["message"] == "request.failed"
+    assert (told["requestkey"], told["provider"]) == ("request-1", "mailgun")
+    assert CANARY not in out.getvalue().decode()
+
+
+@pytest.mark.parametrize("output_format", FORMATS)
+def test_a_line_that_would_be_too_long(output_format):
+    """Likewise, whatever is long in it, its request's key included."""
+    log, out = lines_of(output_format)
+    log.info("request.handled", id="1", requestkey="k" * LINE_BYTES_MAX)
+    told = only_line(out, output_format)
+    assert (told["event"], told["reason"], told["id"]) == ("log.dropped", "too_long", "1")
+    assert len(out.getvalue()) < 1000
+
+
+@pytest.mark.parametrize("output_format", FORMATS)
+def test_a_host_whose_name_is_no_text(output_format):
+    """Its lines have a name that can be written."""
+    log, out = lines_of(output_format, node="node-\udcff")
+    log.info("server.started")
+    assert only_line(out, output_format)["event"] == "server.started"
+    assert "node-" in out.getvalue().decode()
+
+
+def test_lines_that_were_replaced_are_counted():
+    """As are those that could not be written."""
+    line = LineFormat("JSON_ONELINE", "node-1", colours=False)
+    assert b"unrenderable" in line(None, "info", {"event": "server.started", "url": "\ud800"})
+    assert b"server.started" in line(None, "info", {"event": "server.started", "url": "x"})
+    assert line.lost == 1
 
 
 # -- what must not be told
