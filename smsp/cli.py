@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, BinaryIO
@@ -39,8 +39,8 @@ def main() -> None:
 @_port
 def serve(host: str | None, port: int | None) -> None:
     """Serve until SIGTERM. Configured by the environment; see the README."""
+    from smsp.serve import run_logged, spare_the_collector
     from smsp.serve import serve as run
-    from smsp.serve import spare_the_collector
 
     settings = _load(host, port)
 
@@ -49,7 +49,7 @@ def serve(host: str | None, port: int | None) -> None:
         on_listening = spare_the_collector
         return await run(settings, out.log, on_listening=on_listening, log_lines_dropped=dropped)
 
-    _run_logged(serving, settings.log_format, debug=settings.log_debug)
+    _exit_with(lambda: run_logged(serving, settings.log_format, debug=settings.log_debug))
 
 
 @main.command()
@@ -58,8 +58,10 @@ def serve(host: str | None, port: int | None) -> None:
 def demo(host: str | None, port: int | None) -> None:
     """Serve in front of two simulated providers. Sends nothing to anybody."""
     from smsp.demo import demo as run
+    from smsp.serve import run_logged
 
-    _run_logged(partial(run, host or "127.0.0.1", 8080 if port is None else port), "DEBUG")
+    serving = partial(run, host or "127.0.0.1", 8080 if port is None else port)
+    _exit_with(lambda: run_logged(serving, "DEBUG"))
 
 
 @main.command()
@@ -281,23 +283,6 @@ def _whole_message(text: bytes) -> dict[str, object]:
     if not isinstance(message, dict):
         raise click.UsageError("--json: a message is an object")
     return message
-
-
-def _run_logged(
-    run: Callable[[ProcessLog], Awaitable[int]], output_format: str, *, debug: bool = False
-) -> None:
-    """Run it with the process's log, by a clock that does not count our own stalls, and exit."""
-    import trio
-
-    from actors import LoopClock
-    from smsp.telemetry import process_log
-    from smsp.wiring import node_name
-
-    def logged() -> int:
-        with process_log(output_format, debug=debug, node=node_name()) as out:
-            return trio.run(run, out, clock=LoopClock())
-
-    _exit_with(logged)
 
 
 def _exit_with(run: Callable[[], int]) -> None:

@@ -11,7 +11,7 @@ import gc
 import resource
 import signal
 import ssl
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Sequence
 
 import trio
 
@@ -23,11 +23,11 @@ from smsp.providers.http import TransportFor
 from smsp.providers.transport import Transport
 from smsp.settings import Settings, SettingsError, load_keys
 from smsp.settings.tls import server_tls
-from smsp.telemetry import Log, Telemetry
+from smsp.telemetry import Log, ProcessLog, Telemetry, process_log
 from smsp.web.app import create_app
 from smsp.web.events import tell
 from smsp.web.services import Services
-from smsp.wiring import House, house
+from smsp.wiring import House, house, node_name
 
 EXIT_DRAINED, EXIT_CUT, EXIT_QUARANTINED = 0, 1, 70
 IDLE_S = 75.0
@@ -83,6 +83,15 @@ async def serve(
             nursery.cancel_scope.cancel()
     log.info("server.stopped", status=status)
     return status
+
+
+def run_logged(
+    serving: Callable[[ProcessLog], Awaitable[int]], output_format: str, *, debug: bool = False
+) -> int:
+    """Run something that serves with the process's log, by a clock that does not count the time
+    in which the process itself stood still; its exit status."""
+    with process_log(output_format, debug=debug, node=node_name()) as out:
+        return trio.run(serving, out, clock=LoopClock())
 
 
 def spare_the_collector(_url: str) -> None:
