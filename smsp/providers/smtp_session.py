@@ -21,7 +21,6 @@ import trio
 
 from smsp.outcome import Outcome
 from smsp.providers.connection import Dial
-from smsp.providers.shortage import NO_RESOURCES, is_shortage
 from smsp.providers.smtp_connection import Connection
 from smsp.providers.smtp_envelope import END
 from smsp.providers.smtp_login import spoken
@@ -93,8 +92,7 @@ class Session:
                     if outcome is not None:
                         return outcome
         except (OSError, NotSmtp) as error:
-            starved = self.phase is Phase.CONNECTING and is_shortage(error)
-            return NO_RESOURCES if starved else failed(self.phase, error)
+            return failed(self.phase, error)
         except trio.BrokenResourceError:
             return FAILURES[self.phase, Failure.BROKEN]
         finally:

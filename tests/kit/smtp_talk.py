@@ -28,7 +28,7 @@ class ScriptedServer(Line):
         """This is the line."""
         return self
 
-    def send_now(self, data: bytes | bytearray | memoryview) -> int:
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Hear something."""
         line = bytes(data)
         self.heard.append(line)
@@ -36,7 +36,6 @@ class ScriptedServer(Line):
             words = next(self._says, b"")
             self.said_after[line] = words
             self._come += words
-        return len(line)
 
     @property
     def _in_a_message(self) -> bool:
@@ -49,11 +48,6 @@ class ScriptedServer(Line):
         """What has come, or the end."""
         come, self._come = self._come[:max_bytes], self._come[max_bytes:] if max_bytes else b""
         return come
-
-    def receive_now(self, max_bytes: int) -> bytes | None:
-        """What has come."""
-        come, self._come = self._come[:max_bytes], self._come[max_bytes:]
-        return come or None
 
     @property
     def readable(self) -> bool:
@@ -132,7 +126,7 @@ class TimedServer:
     async def _answer(self, to: str, usual: bytes) -> None:
         answer = self.answers.get(to, usual) + b"\r\n"
         if to == self.deaf_after:
-            self._line.far.stall()
+            self._line.far.stalled = trio.Event()
         if to == self.dribbled:
             for byte in answer:
                 await trio.sleep(self.each_s)

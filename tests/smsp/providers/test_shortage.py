@@ -6,16 +6,14 @@ import errno
 import socket
 import ssl
 from collections.abc import Callable
-from datetime import UTC, datetime
 from math import inf
 
 import httpx
 import pytest
 
 from actors import Answered
-from smsp.lines import Line
 from smsp.outcome import Blame, NotSent, Reason, Sent, Unknown
-from smsp.providers.connection import Dial
+from smsp.providers import smtp_phases
 from smsp.providers.exchange import Exchange, Interrupted
 from smsp.providers.http import HttpProvider
 from smsp.providers.lending import not_lent
@@ -23,9 +21,7 @@ from smsp.providers.names import Resolver
 from smsp.providers.phases import FAILURES, Failure, Phase
 from smsp.providers.protocols import HttpCall
 from smsp.providers.sendgrid import SendGrid
-from smsp.providers.shortage import NO_RESOURCES, NO_ROOM, Spared, is_shortage
-from smsp.providers.smtp_provider import SmtpProvider
-from smsp.providers.smtp_session import Terms
+from smsp.providers.shortage import IN_DOUBT, NO_RESOURCES, NO_ROOM, Spared, is_shortage
 from smsp.providers.transport import Transport
 from tests.kit.circuits import running_circuit
 from tests.kit.far_http import Far, Script
@@ -75,16 +71,11 @@ def test_one_attempt_without_room_is_enough() -> None:
 
 def failing(error: Exception) -> Transport:
     """A transport that cannot make a connection."""
-    return Transport(4, ssl.create_default_context(), dial=not_dialled(error))
 
-
-def not_dialled(error: Exception) -> Dial:
-    """What cannot make a connection."""
-
-    async def dial(_host: str, _port: int) -> Line:
+    async def dial(_host: str, _port: int) -> None:
         raise error
 
-    return dial
+    return Transport(4, ssl.create_default_context(), dial=dial)
 
 
 async def test_no_connection_for_want_of_a_descriptor() -> None:
@@ -93,19 +84,6 @@ async def test_no_connection_for_want_of_a_descriptor() -> None:
     for error, failure in [(because_of(NO_ROOMS[0]), Failure.STARVED), (REFUSED, Failure.BROKEN)]:
         result = await Exchange(2.0).run(failing(error), call)
         assert result == Interrupted(Phase.CONNECTING, failure)
-
-
-async def test_no_connection_to_a_mail_server_for_want_of_a_descriptor() -> None:
-    """The same of a dialogue with an SMTP server."""
-    terms = Terms("mail.example.com", 25, "none", ssl.create_default_context(), 2.0)
-    for error, outcome in [
-        (because_of(NO_ROOMS[0]), NO_RESOURCES),
-        (REFUSED, NotSent(Reason.CONNECT_FAILED, Blame.PROVIDER)),
-    ]:
-        provider = SmtpProvider(
-            terms, mailbox("a@b.example"), lambda: datetime.now(UTC), not_dialled(error)
-        )
-        assert await provider.probe() == outcome
 
 
 @pytest.mark.parametrize("phase", BEFORE_THE_ANSWER, ids=lambda phase: phase.name)
@@ -123,6 +101,15 @@ async def test_a_phase_that_ends_for_want_of_memory(autojump_clock, phase, kind)
         )
         assert circuit.snapshot.state == "closed"
         assert circuit.snapshot.last_failure is None
+
+
+@pytest.mark.parametrize("phase", smtp_phases.Phase, ids=lambda phase: phase.name)
+@pytest.mark.parametrize("error", [NO_ROOMS[0], because_of(NO_PORT)], ids=repr)
+def test_an_smtp_phase_that_ends_for_want_of_something(phase, error) -> None:
+    """The same, though its phases are others."""
+    written = phase is smtp_phases.Phase.WRITTEN
+    assert smtp_phases.failed(phase, error) == (IN_DOUBT if written else NO_RESOURCES)
+    assert smtp_phases.failed(phase, REFUSED).blame is Blame.PROVIDER
 
 
 class Failing:
