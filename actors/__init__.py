@@ -7,6 +7,7 @@ is the owner's to judge. Imports the standard library and trio, nothing else.
 from actors.ask import Answered, Cause, Refusal, Refused, Reply, Unanswered
 from actors.breaker import Event, State, Transition
 from actors.circuit import Circuit
+from actors.clock import LoopClock, loop_clock
 from actors.config import Config, Judge
 from actors.notices import (
     CallFailed,
@@ -47,6 +48,7 @@ __all__ = [
     "FirstFailure",
     "Intensity",
     "Judge",
+    "LoopClock",
     "Moved",
     "Neutral",
     "Notice",
@@ -68,4 +70,5 @@ __all__ = [
     "TripRule",
     "Unanswered",
     "Verdict",
+    "loop_clock",
 ]

@@ -219,6 +219,9 @@ class Breaker:
             case Throttled():
                 self._move(Event.PAUSED, verdict.reason, now)
                 self.due_at = now + self._backoff.same_again()
+            case Neutral(ours=True):
+                self._move(Event.PROBE_FAILED, verdict.reason, now)
+                self.due_at = now + self._backoff.same_again()
             case Fault() | Neutral():
                 self._move(Event.PROBE_FAILED, verdict.reason, now)
                 grave = isinstance(verdict, Fault) and verdict.grave

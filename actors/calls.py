@@ -35,7 +35,7 @@ class Call(Generic[Q, A]):
     """One call under way.
 
     ``committed_at`` is when it may first have taken effect. ``judged`` calls have told the
-    breaker what they had to tell.
+    breaker what they had to tell. ``stalls`` is how many there had been when it began.
     """
 
     id: int
@@ -43,6 +43,7 @@ class Call(Generic[Q, A]):
     ask: Ask[Q, A]
     scope: Scope
     started_at: float
+    stalls: int = 0
     committed_at: float | None = None
     answered: bool = False
     judged: bool = False

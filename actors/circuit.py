@@ -17,6 +17,7 @@ import trio
 
 from actors.ask import Refusal, Reply, ReplySlot
 from actors.breaker import Event
+from actors.clock import stalls
 from actors.config import Config, Judge
 from actors.handler import Handler
 from actors.messages import Ask, Cut, Drain, Hold, Message, Order, Release
@@ -47,7 +48,7 @@ class Circuit(Generic[Q, A]):
         self.name = config.name
         self.restarts = 0
         self._config = config
-        self._handler = Handler(config, judge, observe, random, trio.current_time())
+        self._handler = Handler(config, judge, observe, random, trio.current_time(), stalls)
         self._post_end, self._inbox = trio.open_memory_channel[Message[Q, A]](inf)
         self._tasks = Tasks(config.name, call, probe, self._post)
         self._in_hand: Message[Q, A] | None = None

@@ -7,7 +7,7 @@ answered waits in the outbox until the new state has been published.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import count
 from math import inf
 from random import Random
@@ -33,7 +33,7 @@ from actors.messages import (
 from actors.notices import CallFailed, Moved, Observe, Snapshot
 from actors.outbox import Outbox
 from actors.prober import Prober
-from actors.verdict import Fault, Neutral, Verdict
+from actors.verdict import Fault, Neutral, Verdict, excused
 
 Q = TypeVar("Q")
 A = TypeVar("A")
@@ -54,7 +54,13 @@ class Handler(Generic[Q, A]):
     """The synchronous half of an actor. It outlives crashes of its loop."""
 
     def __init__(
-        self, config: Config, judge: Judge[A], observe: Observe[Q, A], random: Random, now: float
+        self,
+        config: Config,
+        judge: Judge[A],
+        observe: Observe[Q, A],
+        random: Random,
+        now: float,
+        stalls: Callable[[], int] = lambda: 0,
     ) -> None:
         self.outbox: Outbox[Q, A] = Outbox(config.name, judge, observe)
         self.breaker = Breaker(
@@ -73,7 +79,9 @@ class Handler(Generic[Q, A]):
         self._draining = False
         self._cutting = False
         """A cut waits for the next tick, so that an answer in the mailbox beats it."""
-        self._prober = Prober(config, self.breaker, judge, self.outbox)
+        self._stalls = stalls
+        """How often the loop has stood still so far."""
+        self._prober = Prober(config, self.breaker, judge, self.outbox, stalls)
 
     @property
     def over(self) -> bool:
@@ -203,7 +211,8 @@ class Handler(Generic[Q, A]):
             self.outbox.reply(ask, self.refusal(permit))
             return
         call_id = next(self._ids)
-        self._calls.add(Call(call_id, permit, ask, effects.begin_call(call_id, ask), now))
+        scope = effects.begin_call(call_id, ask)
+        self._calls.add(Call(call_id, permit, ask, scope, now, self._stalls()))
 
     def _permit(self, ask: Ask[Q, A], now: float) -> Permit | Refusal:
         if self._draining:
@@ -279,13 +288,15 @@ class Handler(Generic[Q, A]):
             self._calls.settle(call)
             call.scope.deadline = committed_at + self._config.timeout_s + self._config.settle_s
         if time_is_up:
-            self._judged(call, Fault(Cause.TIMEOUT, timed_out=True), now)
+            self._judged(call, Fault(Cause.TIMEOUT, timed_out=True, silent=True), now)
         while (crowded_out := self._calls.crowded_out()) is not None:
             crowded_out.scope.cancel()
 
     def _judged(self, call: Call[Q, A], verdict: Verdict, now: float) -> None:
         if not call.judged:
             call.judged = True
+            if self._stalls() != call.stalls:
+                verdict = excused(verdict)
             self.outbox.judged(verdict, now)
             # The far side's own time: a long way to it does not make it slow.
             begun_at = call.started_at if call.committed_at is None else call.committed_at

@@ -17,7 +17,7 @@ from actors.config import Config, Judge
 from actors.messages import ProbeEnded
 from actors.notices import CallFailed
 from actors.outbox import Outbox
-from actors.verdict import Fault, Verdict
+from actors.verdict import Fault, Verdict, excused
 
 Q = TypeVar("Q")
 A = TypeVar("A")
@@ -27,12 +27,19 @@ class Prober(Generic[Q, A]):
     """The clock's half of a handler. It reads the breaker's ``due_at`` and acts on it."""
 
     def __init__(
-        self, config: Config, breaker: Breaker, judge: Judge[A], outbox: Outbox[Q, A]
+        self,
+        config: Config,
+        breaker: Breaker,
+        judge: Judge[A],
+        outbox: Outbox[Q, A],
+        stalls: Callable[[], int],
     ) -> None:
         self._config = config
         self._breaker = breaker
         self._judge = judge
         self._outbox = outbox
+        self._stalls = stalls
+        self._stalls_before = 0
         self._probe: Scope | None = None
         self._overdue_at = inf
         self._stopped = False
@@ -50,12 +57,13 @@ class Prober(Generic[Q, A]):
         """``wake_at`` has come: give an overdue probe up, end a hold, begin a probe."""
         if self._breaker.state is State.PROBING:
             self._overdue_at = inf
-            verdict = Fault("overdue")
+            verdict = self._fair(Fault("overdue", silent=True))
             self._outbox.probed(verdict, "unknown", self._config.probe_s, now)
             self._breaker.record_probe(Permit(self._breaker.epoch), verdict, now)
             return
         self._breaker.release(now, "hold_ended")
         if self._breaker.state is State.OPEN and self.wake_at <= now:
+            self._stalls_before = self._stalls()
             self._probe = begin_probe(self._breaker.start_probe(now))
             self._overdue_at = now + self._config.probe_s
 
@@ -69,7 +77,7 @@ class Prober(Generic[Q, A]):
         verdict: Verdict = Fault(Cause.FAILED)
         outcome = "failed"
         if message.answer is not None:
-            verdict = self._judge.verdict(message.answer.answer)
+            verdict = self._fair(self._judge.verdict(message.answer.answer))
             outcome = self._judge.word(message.answer)
         self._outbox.probed(verdict, outcome, message.seconds, now)
         self._breaker.record_probe(message.permit, verdict, now)
@@ -88,6 +96,9 @@ class Prober(Generic[Q, A]):
         """The probe's task is gone."""
         self._probe = None
         self._overdue_at = inf
+
+    def _fair(self, verdict: Verdict) -> Verdict:
+        return excused(verdict) if self._stalls() != self._stalls_before else verdict
 
     def _cancel(self) -> None:
         if self._probe is not None:

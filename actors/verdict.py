@@ -24,12 +24,14 @@ class Fault:
 
     ``grave`` opens the circuit whatever the trip rule says and waits the longest interval: the
     fault will not pass by itself (a revoked key, a suspended account). ``timed_out`` halves the
-    in-flight limit. ``retry_after_s`` is the pause the far side asked for, in seconds.
+    in-flight limit. ``silent`` ones are no word of the far side's: it was not reached, or not
+    heard. ``retry_after_s`` is the pause the far side asked for, in seconds.
     """
 
     reason: str
     grave: bool = False
     timed_out: bool = False
+    silent: bool = False
     retry_after_s: float | None = None
 
 
@@ -44,9 +46,17 @@ class Throttled:
 
 @dataclass(frozen=True, slots=True)
 class Neutral:
-    """Says nothing about the far side."""
+    """Says nothing about the far side. ``ours``: it is we who failed."""
 
     reason: str
+    ours: bool = False
 
 
 Verdict = Success | Fault | Throttled | Neutral
+
+
+def excused(verdict: Verdict) -> Verdict:
+    """What a verdict comes to if we stood still meanwhile: silence is then no fault."""
+    if isinstance(verdict, Fault) and verdict.silent:
+        return Neutral(verdict.reason, ours=True)
+    return verdict

@@ -40,6 +40,7 @@ def serve(host: str | None, port: int | None) -> None:
     """Serve until SIGTERM. Configured by the environment; see the README."""
     import trio
 
+    from actors import LoopClock
     from smsp.serve import serve as run
     from smsp.serve import spare_the_collector
     from smsp.telemetry import make_log
@@ -47,7 +48,8 @@ def serve(host: str | None, port: int | None) -> None:
 
     settings = _load(host, port)
     log = make_log(settings.log_format, debug=settings.log_debug, node=node_name())
-    _exit_with(lambda: trio.run(partial(run, on_listening=spare_the_collector), settings, log))
+    serving = partial(run, settings, log, on_listening=spare_the_collector)
+    _exit_with(lambda: trio.run(serving, clock=LoopClock()))
 
 
 @main.command()
@@ -57,9 +59,11 @@ def demo(host: str | None, port: int | None) -> None:
     """Serve in front of two simulated providers. Sends nothing to anybody."""
     import trio
 
+    from actors import LoopClock
     from smsp.demo import demo as run
 
-    _exit_with(lambda: trio.run(run, host or "127.0.0.1", 8080 if port is None else port, _say))
+    demonstrating = partial(run, host or "127.0.0.1", 8080 if port is None else port, _say)
+    _exit_with(lambda: trio.run(demonstrating, clock=LoopClock()))
 
 
 @main.command()

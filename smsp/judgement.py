@@ -31,6 +31,21 @@ _CAUSES = MappingProxyType(
 )
 
 
+_SILENCE = frozenset(
+    {
+        Reason.CONNECT_FAILED,
+        Reason.CONNECT_TIMEOUT,
+        Reason.TLS_FAILED,
+        Reason.WRITE_FAILED,
+        Reason.WRITE_TIMEOUT,
+        Reason.TIMEOUT,
+        Reason.CONNECTION_LOST,
+        Reason.NO_CREDENTIALS,
+    }
+)
+"""Why a provider was not reached, or not heard, and has not said so itself."""
+
+
 class OutcomeJudge:
     """How SMSP's circuits read the outcomes that their providers come back with."""
 
@@ -81,13 +96,17 @@ def goes_on(reply: Reply[Outcome]) -> bool:
 def _verdict_by_blame(answer: NotSent | Unknown) -> Verdict:
     match answer.blame:
         case Blame.PROVIDER:
-            timed_out = answer.reason is Reason.TIMEOUT
-            return Fault(answer.reason, timed_out=timed_out, retry_after_s=answer.retry_after_s)
+            return Fault(
+                answer.reason,
+                timed_out=answer.reason is Reason.TIMEOUT,
+                silent=answer.reason in _SILENCE,
+                retry_after_s=answer.retry_after_s,
+            )
         case Blame.ACCOUNT:
             return Fault(answer.reason, grave=True, retry_after_s=answer.retry_after_s)
         case Blame.THROTTLE:
             return Throttled(answer.reason, answer.retry_after_s)
         case Blame.NOBODY:
-            return Neutral(answer.reason)
+            return Neutral(answer.reason, ours=answer.reason is Reason.NO_RESOURCES)
         case _:
             assert_never(answer.blame)

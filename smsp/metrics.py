@@ -42,7 +42,7 @@ class Metrics:
     """All counters of one node.
 
     ``snapshots`` gives every circuit's present state, ``ledger`` the keys held and the keys
-    forgotten before their time.
+    forgotten before their time, ``loop_lag_s`` how late a turn of the loop has lately been.
     """
 
     def __init__(
@@ -50,6 +50,7 @@ class Metrics:
         version: str,
         snapshots: Callable[[], Sequence[Snapshot]],
         ledger: Callable[[], tuple[int, int]],
+        loop_lag_s: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._registry = CollectorRegistry()
         self._attempts = self._counter("attempts", "Replies of circuits.", "provider", "outcome")
@@ -73,7 +74,7 @@ class Metrics:
         self._request_seconds = self._histogram(
             "http_request_seconds", "From the head of a request to its answer.", "route"
         )
-        self._registry.register(_Present(version, snapshots, ledger))
+        self._registry.register(_Present(version, snapshots, ledger, loop_lag_s))
 
     def observe(self, notice: Notice[Send, Outcome]) -> None:
         """Count what a circuit reports."""
@@ -136,22 +137,29 @@ class _Present(Collector):
         version: str,
         snapshots: Callable[[], Sequence[Snapshot]],
         ledger: Callable[[], tuple[int, int]],
+        loop_lag_s: Callable[[], float],
     ) -> None:
         self._version = version
         self._snapshots = snapshots
         self._ledger = ledger
+        self._loop_lag_s = loop_lag_s
 
     def describe(self) -> Iterable[Metric]:
         """Nothing beforehand: registering must not read circuits that do not exist yet."""
         return ()
 
     def collect(self) -> Iterator[Metric]:
-        """The state of all circuits, the ledger and the build."""
+        """The state of all circuits, the ledger, the loop and the build."""
         yield from _circuits(self._snapshots())
         keys, forgotten = self._ledger()
         yield GaugeMetricFamily("smsp_ledger_keys", "Idempotency keys held.", value=keys)
         yield CounterMetricFamily(
             "smsp_ledger_forgotten", "Keys forgotten early, to make room.", value=forgotten
+        )
+        yield GaugeMetricFamily(
+            "smsp_loop_lag_seconds",
+            "The longest time in the last minute for which nobody looked at what had arrived.",
+            value=self._loop_lag_s(),
         )
         build = GaugeMetricFamily("smsp_build_info", "The running version.", labels=["version"])
         build.add_metric([self._version], 1)

@@ -52,6 +52,7 @@ class Reason(StrEnum):
     SLOW_UPLOAD = "slow_upload"
     INVALID_REQUEST = "invalid_request"
     NO_CREDENTIALS = "no_credentials"
+    NO_RESOURCES = "no_resources"
     # not sent: an answer that excludes acceptance
     THROTTLED = "throttled"
     UNAUTHORISED = "unauthorised"

@@ -15,7 +15,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
 
 import trio
 
-from actors import AllQuarantined
+from actors import AllQuarantined, LoopClock, loop_clock
 from smsp.caller import Limits
 from smsp.keys import Key
 from smsp.listener import hypercorn_config, listen
@@ -71,6 +71,7 @@ async def serve(
             trio.open_nursery() as nursery,
         ):
             nursery.start_soon(reload_keys, running.services, hang_ups, read_keys)
+            nursery.start_soon(tell_stalls, loop_clock(), log)
             try:
                 status = await _run(running, settings, signals, idle_s, on_listening)
             except* AllQuarantined:
@@ -103,6 +104,12 @@ async def reload_keys(
         else:
             services.keyring.replace(keys)
             services.log.info("keys.reloaded", keys=[key.name for key in keys])
+
+
+async def tell_stalls(clock: LoopClock | None, log: Log) -> None:
+    """Log for how long nobody has looked at what had arrived, whenever that was too long."""
+    while clock is not None:
+        log.warning("loop.stalled", seconds=round(await clock.stall(), 3))
 
 
 async def _run(

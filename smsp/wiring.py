@@ -22,7 +22,7 @@ from random import Random
 
 import trio
 
-from actors import Circuit, Config, Intensity, Notice, Observe, Supervisor
+from actors import Circuit, Config, Intensity, Notice, Observe, Supervisor, loop_clock
 from smsp.dispatcher import Destination, Dispatcher
 from smsp.judgement import OutcomeJudge
 from smsp.ledger import Ledger
@@ -74,6 +74,7 @@ async def house(
         product_version(),
         lambda: [circuit.snapshot for circuit in circuits.values()],
         lambda: (ledger.keys, ledger.forgotten),
+        _loop_lag_s,
     )
 
     def observe(notice: Notice[Send, Outcome]) -> None:
@@ -225,6 +226,11 @@ def _services(
         control_headers=_control_headers(settings),
         watching=watching,
     )
+
+
+def _loop_lag_s() -> float:
+    clock = loop_clock()
+    return 0.0 if clock is None else clock.lag_s
 
 
 def _control_headers(settings: Settings) -> tuple[str, ...]:

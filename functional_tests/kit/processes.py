@@ -76,6 +76,14 @@ class Process:
         """Send SIGTERM, and do not wait."""
         self._child.send_signal(signal.SIGTERM)
 
+    def pause(self) -> None:
+        """Stop it in the middle of what it does; it is not told."""
+        self._child.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        self._child.send_signal(signal.SIGCONT)
+
     def hang_up(self) -> None:
         """Send SIGHUP, and do not wait."""
         self._child.send_signal(signal.SIGHUP)

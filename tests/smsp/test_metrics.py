@@ -45,6 +45,7 @@ FAMILIES = {
     "smsp_http_request_seconds",
     "smsp_ledger_keys",
     "smsp_ledger_forgotten",
+    "smsp_loop_lag_seconds",
     "smsp_build_info",
 }
 
