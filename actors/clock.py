@@ -84,16 +84,18 @@ class LoopClock(trio.abc.Clock, trio.abc.Instrument):
         return min(deadline - self._shown - (self._slept_at - self._looked_at), NAP_S)
 
     def after_io_wait(self, timeout: float) -> None:
-        """What has arrived is known; deadlines are next. ``timeout`` is the sleep that was meant."""
+        """What has arrived is known, and deadlines are next. ``timeout`` is the sleep as meant."""
         now = self._real()
         slept_s = min(timeout, now - self._slept_at) if timeout else 0.0
         late_s = now - self._looked_at - slept_s
         self._looked_at = now
-        self._time += slept_s + (late_s if late_s < TURN_S_MAX else TURN_S_MAX)
-        if late_s > self._lag_s or now > self._window_ends_at:
-            self._remember(late_s, now)
         if late_s > TURN_S_MAX:
             self._late(late_s)
+            self._time += slept_s + TURN_S_MAX
+        else:
+            self._time += slept_s + late_s
+        if late_s > self._lag_s or now > self._window_ends_at:
+            self._remember(late_s, now)
         if not self._held or self._may_go_on():
             self._shown = self._time
 

@@ -17,6 +17,7 @@ from actors.ask import Answered, Cause, Refusal, Refused, Unanswered
 from actors.breaker import Breaker, Permit, State
 from actors.calls import Call, CallBook, Scope
 from actors.config import Config, Judge
+from actors.evidence import Evidence
 from actors.messages import (
     Ask,
     Committed,
@@ -33,7 +34,6 @@ from actors.messages import (
 from actors.notices import CallFailed, Moved, Observe, Snapshot
 from actors.outbox import Outbox
 from actors.prober import Prober
-from actors.verdict import Fault, Neutral, Verdict, excused
 
 Q = TypeVar("Q")
 A = TypeVar("A")
@@ -73,15 +73,13 @@ class Handler(Generic[Q, A]):
             now=now,
         )
         self._config = config
-        self._judge = judge
         self._calls: CallBook[Q, A] = CallBook(config.max_in_flight)
         self._ids = count()
         self._draining = False
         self._cutting = False
         """A cut waits for the next tick, so that an answer in the mailbox beats it."""
-        self._stalls = stalls
-        """How often the loop has stood still so far."""
-        self._prober = Prober(config, self.breaker, judge, self.outbox, stalls)
+        self._evidence = Evidence(self.breaker, judge, self.outbox, stalls)
+        self._prober = Prober(config, self.breaker, judge, self.outbox, self._evidence)
 
     @property
     def over(self) -> bool:
@@ -212,7 +210,7 @@ class Handler(Generic[Q, A]):
             return
         call_id = next(self._ids)
         scope = effects.begin_call(call_id, ask)
-        self._calls.add(Call(call_id, permit, ask, scope, now, self._stalls()))
+        self._calls.add(Call(call_id, permit, ask, scope, now, self._evidence.stalls()))
 
     def _permit(self, ask: Ask[Q, A], now: float) -> Permit | Refusal:
         if self._draining:
@@ -237,19 +235,8 @@ class Handler(Generic[Q, A]):
     def _ended(self, message: Finished[A] | Stopped | Failed, now: float) -> None:
         call = self._calls.get(message.call_id)
         if call is not None:
-            self._judged(call, self._verdict(call, message), now)
+            self._evidence.of_end(call, message, now)
         self._over(message, now)
-
-    def _verdict(self, call: Call[Q, A], message: Finished[A] | Stopped | Failed) -> Verdict:
-        match message:
-            case Finished():
-                return self._judge.verdict(message.answer)
-            case Stopped():
-                return Neutral(call.cause)
-            case Failed():
-                # Before it took effect, our own bug says nothing about the far side.
-                committed = call.committed_at is not None
-                return Fault(Cause.FAILED) if committed else Neutral(Cause.FAILED)
 
     def _over(self, message: Finished[A] | Stopped | Failed, now: float) -> None:
         if isinstance(message, Failed):
@@ -288,19 +275,9 @@ class Handler(Generic[Q, A]):
             self._calls.settle(call)
             call.scope.deadline = committed_at + self._config.timeout_s + self._config.settle_s
         if time_is_up:
-            self._judged(call, Fault(Cause.TIMEOUT, timed_out=True, silent=True), now)
+            self._evidence.of_silence(call, now)
         while (crowded_out := self._calls.crowded_out()) is not None:
             crowded_out.scope.cancel()
-
-    def _judged(self, call: Call[Q, A], verdict: Verdict, now: float) -> None:
-        if not call.judged:
-            call.judged = True
-            if self._stalls() != call.stalls:
-                verdict = excused(verdict)
-            self.outbox.judged(verdict, now)
-            # The far side's own time: a long way to it does not make it slow.
-            begun_at = call.started_at if call.committed_at is None else call.committed_at
-            self.breaker.record(call.permit, verdict, now, now - begun_at)
 
     # -- the end
 

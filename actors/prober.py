@@ -14,10 +14,11 @@ from actors.ask import Cause
 from actors.breaker import Breaker, Permit, State
 from actors.calls import Scope
 from actors.config import Config, Judge
+from actors.evidence import Evidence
 from actors.messages import ProbeEnded
 from actors.notices import CallFailed
 from actors.outbox import Outbox
-from actors.verdict import Fault, Verdict, excused
+from actors.verdict import Fault, Verdict
 
 Q = TypeVar("Q")
 A = TypeVar("A")
@@ -32,13 +33,13 @@ class Prober(Generic[Q, A]):
         breaker: Breaker,
         judge: Judge[A],
         outbox: Outbox[Q, A],
-        stalls: Callable[[], int],
+        evidence: Evidence[Q, A],
     ) -> None:
         self._config = config
         self._breaker = breaker
         self._judge = judge
         self._outbox = outbox
-        self._stalls = stalls
+        self._evidence = evidence
         self._stalls_before = 0
         self._probe: Scope | None = None
         self._overdue_at = inf
@@ -63,7 +64,7 @@ class Prober(Generic[Q, A]):
             return
         self._breaker.release(now, "hold_ended")
         if self._breaker.state is State.OPEN and self.wake_at <= now:
-            self._stalls_before = self._stalls()
+            self._stalls_before = self._evidence.stalls()
             self._probe = begin_probe(self._breaker.start_probe(now))
             self._overdue_at = now + self._config.probe_s
 
@@ -98,7 +99,7 @@ class Prober(Generic[Q, A]):
         self._overdue_at = inf
 
     def _fair(self, verdict: Verdict) -> Verdict:
-        return excused(verdict) if self._stalls() != self._stalls_before else verdict
+        return self._evidence.fair(verdict, self._stalls_before)
 
     def _cancel(self) -> None:
         if self._probe is not None:

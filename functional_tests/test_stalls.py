@@ -26,8 +26,11 @@ MANY = 40
 ANSWERS_MEANWHILE = "slow-500ms@example.org"
 
 
+Answers = list[Future[Answer]]
+
+
 @contextmanager
-def under_way(smsp: Smsp, send: Callable[[], Answer], number: int) -> Iterator[list[Future[Answer]]]:
+def under_way(smsp: Smsp, send: Callable[[], Answer], number: int) -> Iterator[Answers]:
     """So many messages, with their providers when the block begins, and answered at its end."""
     with ThreadPoolExecutor(number) as callers:
         answers = [callers.submit(send) for _ in range(number)]
@@ -69,7 +72,7 @@ def before(smsp) -> list[list]:
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 @pytest.mark.parametrize("stopped_s", [STOPPED_S, CALL_S])
-def test_answers_that_came_while_the_node_stood_still(smsp, simulators, before, provider, stopped_s):
+def test_answers_that_came_meanwhile(smsp, simulators, before, provider, stopped_s):
     """Each is read, however late: every message is sent, and no circuit opens."""
     with under_way(smsp, lambda: smsp.send(ANSWERS_MEANWHILE, provider=provider), MANY) as answers:
         smsp.process.pause()
@@ -97,7 +100,7 @@ def test_no_answer_comes_after_a_stop(smsp, simulators, before):
     assert opened(smsp, before) == ["timeout"]
 
 
-def test_callers_who_came_while_the_node_stood_still(smsp, simulators, before):
+def test_callers_who_came_meanwhile(smsp, simulators, before):
     """They are taken and served, in the order in which the system has them."""
     smsp.process.pause()
     with ThreadPoolExecutor(MANY) as callers:
