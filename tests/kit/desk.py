@@ -37,10 +37,16 @@ class Desk:
     calls: dict[int, FakeScope] = field(default_factory=dict)
     probes: list[tuple[Permit, FakeScope]] = field(default_factory=list)
     seen: Recorder = field(default_factory=Recorder)
+    stalls: int = 0
 
     def __post_init__(self) -> None:
         self.handler: Handler[Act, Verdict] = Handler(
-            config(max_in_flight=4), PlainJudge(), self.seen, Random(0), self.now
+            config(max_in_flight=4),
+            PlainJudge(),
+            self.seen,
+            Random(0),
+            self.now,
+            lambda: self.stalls,
         )
 
     def begin_call(self, call_id: int, ask: Ask[Act, Verdict]) -> Scope:

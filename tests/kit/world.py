@@ -58,10 +58,13 @@ class World:
     def look(self) -> None:
         """Let everything happen that has come by now."""
         self._looks += 1
-        assert self.now < END_S, "nothing will ever happen any more"
-        assert self._looks < LOOKS_MAX, "time does not pass any more"
         while self._to_come and self._to_come[0][0] <= self.now:
             heappop(self._to_come)[2]()
+
+    def check(self) -> None:
+        """Fail if this has no end."""
+        assert self.now < END_S, "nothing will ever happen any more"
+        assert self._looks < LOOKS_MAX, "time does not pass any more"
 
     def _pass_to(self, when: float) -> None:
         while self._stops and self._stops[0][0] <= when:
@@ -77,6 +80,10 @@ class WorldClock(LoopClock):
         super().__init__(lambda: world.now)
         self.world = world
         self._meant_s = 0.0
+
+    def current_time(self) -> float:
+        self.world.check()
+        return super().current_time()
 
     def deadline_to_sleep_time(self, deadline: float) -> float:
         self._meant_s = max(0.0, super().deadline_to_sleep_time(deadline))
@@ -105,6 +112,14 @@ def live(program: Callable[[], Awaitable[T]], world: World, seed: int | None = N
 
     with scheduling(split):
         return trio.run(program, clock=clock)
+
+
+async def until(world: World, when: float) -> None:
+    """Wait for a moment outside, as somebody does who lives there: no deadline of ours hurries
+    it, and no stop of ours delays it."""
+    come = trio.Event()
+    world.at(when, come.set)
+    await come.wait()
 
 
 class Arrivals:

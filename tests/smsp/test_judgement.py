@@ -28,7 +28,7 @@ JUDGE = OutcomeJudge()
         (Rejected(Reason.BAD_RECIPIENT), Success(declined=True)),
         (
             NotSent(Reason.CONNECT_FAILED, Blame.PROVIDER),
-            Fault(Reason.CONNECT_FAILED),
+            Fault(Reason.CONNECT_FAILED, silent=True),
         ),
         (
             NotSent(Reason.UNAVAILABLE, Blame.PROVIDER, 30.0),
@@ -47,9 +47,13 @@ JUDGE = OutcomeJudge()
         (NotSent(Reason.REFUSED_4XX, Blame.NOBODY), Neutral(Reason.REFUSED_4XX)),
         (NotSent(Reason.SENDER_NOT_ALLOWED, Blame.NOBODY), Neutral(Reason.SENDER_NOT_ALLOWED)),
         (NotSent(Reason.POOL_WAIT, Blame.NOBODY), Neutral(Reason.POOL_WAIT)),
+        (
+            NotSent(Reason.NO_RESOURCES, Blame.NOBODY),
+            Neutral(Reason.NO_RESOURCES, ours=True),
+        ),
         (Unknown(Reason.SERVER_ERROR), Fault(Reason.SERVER_ERROR)),
-        (Unknown(Reason.CONNECTION_LOST), Fault(Reason.CONNECTION_LOST)),
-        (Unknown(Reason.TIMEOUT), Fault(Reason.TIMEOUT, timed_out=True)),
+        (Unknown(Reason.CONNECTION_LOST), Fault(Reason.CONNECTION_LOST, silent=True)),
+        (Unknown(Reason.TIMEOUT), Fault(Reason.TIMEOUT, timed_out=True, silent=True)),
         (Unknown(Reason.DEADLINE, Blame.NOBODY), Neutral(Reason.DEADLINE)),
     ],
 )
