@@ -22,6 +22,7 @@ from hypercorn.utils import repr_socket_addr
 from smsp.caller import Connection, House, Limits, Stream
 from smsp.lines import SocketLine
 from smsp.places import Places
+from smsp.providers.shortage import NO_ROOM
 from smsp.telemetry import Log, described
 
 UNREAD_MS_MAX = 10_000
@@ -40,7 +41,6 @@ NO_ROOM_S = 0.1
 
 Serve = Callable[[socket.socket], Awaitable[None]]
 
-_NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _OUR_FAULT = frozenset({errno.EBADF, errno.EINVAL, errno.ENOTSOCK, errno.EOPNOTSUPP})
 
 
@@ -111,7 +111,7 @@ async def _take(
         except OSError as error:
             if error.errno in _OUR_FAULT:
                 raise
-            if error.errno in _NO_ROOM:
+            if error.errno in NO_ROOM:
                 log.error("server.no_room", **described(error))
                 await trio.sleep(NO_ROOM_S)
             # Else it is the connection's: its caller has left before it was taken.

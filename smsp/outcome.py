@@ -52,7 +52,6 @@ class Reason(StrEnum):
     SLOW_UPLOAD = "slow_upload"
     INVALID_REQUEST = "invalid_request"
     NO_CREDENTIALS = "no_credentials"
-    NO_RESOURCES = "no_resources"
     # not sent: an answer that excludes acceptance
     THROTTLED = "throttled"
     UNAUTHORISED = "unauthorised"
@@ -71,6 +70,7 @@ class Reason(StrEnum):
     STILL_RUNNING = "still_running"
     # either, by the phase in which it happened
     DEADLINE = "deadline"
+    NO_RESOURCES = "no_resources"
     CUT = "cut"
     ADAPTER_ERROR = "adapter_error"
     CRASHED = "crashed"

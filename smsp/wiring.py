@@ -36,6 +36,7 @@ from smsp.providers.mock import MockProvider
 from smsp.providers.names import Resolver
 from smsp.providers.probes import ProbedByMessage, StatusForbidden, dummy
 from smsp.providers.protocols import Capabilities, Connector, Provider
+from smsp.providers.shortage import Spared
 from smsp.providers.transport import Transport
 from smsp.routing import Candidate, Failover
 from smsp.settings import ProviderSettings, Settings
@@ -187,10 +188,11 @@ def _circuit(
         mailbox_capacity=max(MAILBOX_CAPACITY_MIN, one.max_in_flight),
         trip=one.trip,
     )
+    spared = Spared(provider)
     return Circuit(
         config,
-        call=provider.send,
-        probe=provider.probe,
+        call=spared.send,
+        probe=spared.probe,
         judge=OutcomeJudge(),
         observe=observe,
         random=Random(),  # noqa: S311 - jitter, not a secret

@@ -22,6 +22,7 @@ import trio
 from smsp.mail import Mailbox
 from smsp.providers.phases import Failure, Phase, failure_of
 from smsp.providers.protocols import HttpCall, HttpReply
+from smsp.providers.shortage import is_shortage
 
 WRITE_BYTES = 64 * 1024
 """A write that moves this much has made progress."""
@@ -102,7 +103,9 @@ class Exchange:
                 await self._read(response)
             except httpx.TransportError as error:
                 if response is None:
-                    return Interrupted(self.phase, failure_of(error))
+                    starved = is_shortage(error)
+                    failure = Failure.STARVED if starved else failure_of(error)
+                    return Interrupted(self.phase, failure)
             finally:
                 await self._close_unfinished_handshake()
         if response is None:

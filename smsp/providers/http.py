@@ -23,7 +23,7 @@ from smsp.outcome import NotSent, Outcome, Reason, Rejected, Sent, Unknown
 from smsp.providers.encoding import Encoder
 from smsp.providers.exchange import Exchange, Interrupted
 from smsp.providers.idempotency import ASK_AGAIN_AFTER_S
-from smsp.providers.lending import NOT_LENT, Borrower
+from smsp.providers.lending import Borrower, not_lent
 from smsp.providers.phases import OUTCOMES
 from smsp.providers.pool import IDLE_S
 from smsp.providers.probes import ProbeMode, Probing, StatusForbidden, steps_of
@@ -82,7 +82,7 @@ class HttpProvider:
         """Make the attempt; ``progress`` is told the moment the last byte has been written."""
         adapter = await self._borrower.adapter()
         if adapter is None:
-            return NOT_LENT
+            return not_lent()
         outcome = await self._send(adapter, send, progress)
         self._probing.learn(outcome)
         return outcome
@@ -91,7 +91,7 @@ class HttpProvider:
         """Test whether this provider would send: every step in order, until one does not pass."""
         adapter = await self._borrower.adapter()
         if adapter is None:
-            return NOT_LENT
+            return not_lent()
 
         async def ask(step: ProbeCall) -> Outcome:
             call = self._ready(adapter, step.call)

@@ -11,9 +11,15 @@ import trio
 
 from smsp.outcome import Blame, NotSent, Reason
 from smsp.providers.protocols import Adapter, BorrowingAdapter, Lender, Loan
+from smsp.providers.shortage import NO_RESOURCES, descriptors_wanting
 
 NOT_LENT = NotSent(Reason.NO_CREDENTIALS, Blame.PROVIDER)
 """Without credentials no call is made. The next attempt may find some."""
+
+
+def not_lent() -> NotSent:
+    """Why there are none: a lender does not tell when it had no socket to ask with."""
+    return NOT_LENT if descriptors_wanting() is None else NO_RESOURCES
 
 
 class Borrower:

@@ -16,6 +16,8 @@ from typing import Literal
 
 import trio
 
+from smsp.providers.shortage import descriptors_wanting, is_shortage
+
 THREADS_PER_HOST = 4
 FRESH_S = 30.0
 """Seconds for which an answer is used without asking again."""
@@ -59,7 +61,8 @@ class Resolver(trio.abc.HostnameResolver):
         proto: int = 0,
         flags: int = 0,
     ) -> Addresses:
-        """The addresses of a host. Raises ``OSError`` when there are none and never were."""
+        """The addresses of a host. Raises ``OSError`` when there are none and never were, or when
+        this node lacks what it takes to ask."""
         question = (host, port, family, type, proto, flags)
         fresh = self._recall(question, FRESH_S)
         if fresh is not None:
@@ -82,9 +85,19 @@ class Resolver(trio.abc.HostnameResolver):
 
     async def _ask(self, question: _Question) -> Addresses:
         limiter = self._limiters.setdefault(question[0], trio.CapacityLimiter(THREADS_PER_HOST))
-        addresses = await trio.to_thread.run_sync(
-            partial(self._lookup, *question), abandon_on_cancel=True, limiter=limiter
-        )
+        try:
+            addresses = await trio.to_thread.run_sync(
+                partial(self._lookup, *question), abandon_on_cancel=True, limiter=limiter
+            )
+        except OSError:
+            wanting = descriptors_wanting()
+            if wanting is None:
+                raise
+            raise wanting from None
+        except RuntimeError as error:
+            if is_shortage(error):
+                raise OSError("no thread to ask in") from error
+            raise
         self._known[question] = (trio.current_time(), addresses)
         return addresses
 

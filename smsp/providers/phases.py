@@ -50,6 +50,8 @@ class Failure(Enum):
     """the phase took longer than it may"""
     OURS = auto()
     """the request that we built cannot be sent"""
+    STARVED = auto()
+    """this node lacks what it takes: descriptors, memory, threads, local ports"""
 
 
 FAILURES: Mapping[type[httpx.TransportError], Failure] = MappingProxyType(
@@ -75,6 +77,8 @@ FAILURES: Mapping[type[httpx.TransportError], Failure] = MappingProxyType(
 """Every exception that httpx can raise from a transport. A test holds it complete."""
 
 _BAD_REQUEST = NotSent(Reason.INVALID_REQUEST, Blame.NOBODY)
+_STARVED = NotSent(Reason.NO_RESOURCES, Blame.NOBODY)
+_STARVED_IN_DOUBT = Unknown(Reason.NO_RESOURCES, Blame.NOBODY)
 _LOST = Unknown(Reason.CONNECTION_LOST)
 
 OUTCOMES: Mapping[tuple[Phase, Failure], Outcome] = MappingProxyType(
@@ -82,23 +86,29 @@ OUTCOMES: Mapping[tuple[Phase, Failure], Outcome] = MappingProxyType(
         (Phase.WAITING, Failure.BROKEN): NotSent(Reason.POOL_WAIT, Blame.NOBODY),
         (Phase.WAITING, Failure.TIMED_OUT): NotSent(Reason.POOL_WAIT, Blame.NOBODY),
         (Phase.WAITING, Failure.OURS): _BAD_REQUEST,
+        (Phase.WAITING, Failure.STARVED): _STARVED,
         (Phase.CONNECTING, Failure.BROKEN): NotSent(Reason.CONNECT_FAILED, Blame.PROVIDER),
         (Phase.CONNECTING, Failure.TIMED_OUT): NotSent(Reason.CONNECT_TIMEOUT, Blame.PROVIDER),
         (Phase.CONNECTING, Failure.OURS): _BAD_REQUEST,
+        (Phase.CONNECTING, Failure.STARVED): _STARVED,
         (Phase.SECURING, Failure.BROKEN): NotSent(Reason.TLS_FAILED, Blame.PROVIDER),
         (Phase.SECURING, Failure.TIMED_OUT): NotSent(Reason.CONNECT_TIMEOUT, Blame.PROVIDER),
         (Phase.SECURING, Failure.OURS): _BAD_REQUEST,
+        (Phase.SECURING, Failure.STARVED): _STARVED,
         (Phase.WRITING, Failure.BROKEN): NotSent(Reason.WRITE_FAILED, Blame.PROVIDER),
         (Phase.WRITING, Failure.TIMED_OUT): NotSent(Reason.WRITE_TIMEOUT, Blame.PROVIDER),
         (Phase.WRITING, Failure.OURS): _BAD_REQUEST,
+        (Phase.WRITING, Failure.STARVED): _STARVED,
         (Phase.WRITTEN, Failure.BROKEN): _LOST,
         (Phase.WRITTEN, Failure.TIMED_OUT): Unknown(Reason.TIMEOUT),
         (Phase.WRITTEN, Failure.OURS): _LOST,
+        (Phase.WRITTEN, Failure.STARVED): _STARVED_IN_DOUBT,
         # After the status line a cut body is not a failure of the exchange: the adapter reads
         # what came. These rows hold if even that could not be done.
         (Phase.ANSWERED, Failure.BROKEN): _LOST,
         (Phase.ANSWERED, Failure.TIMED_OUT): _LOST,
         (Phase.ANSWERED, Failure.OURS): _LOST,
+        (Phase.ANSWERED, Failure.STARVED): _STARVED_IN_DOUBT,
     }
 )
 """The table. Complete by construction of both enumerations; a test holds it so."""
