@@ -15,6 +15,7 @@ from functional_tests.kit.audit import audit_all
 from functional_tests.kit.polling import eventually
 from functional_tests.kit.simulators import PROVIDERS
 from functional_tests.kit.smsp import Answer, Smsp
+from functional_tests.kit.smtp_peers import mailroom
 
 CALL_S = 1.0
 STOPPED_S = 5.0
@@ -85,6 +86,28 @@ def test_answers_that_came_meanwhile(smsp, simulators, before, provider, stopped
     assert lag_s(smsp) > stopped_s - NAP_S
     stalled = [one["seconds"] for one in smsp.process.events if one["event"] == "loop.stalled"]
     assert stalled[-1] == pytest.approx(stopped_s, abs=0.5)
+
+
+def test_an_smtp_server_that_answered_meanwhile(start_alone):
+    """Its 250 is heard as well, and each message is with it once."""
+    with mailroom() as room:
+        room.pause_s = CALL_S / 2
+        settings = {
+            "SMSP_PROVIDERS": "smtp",
+            "SMSP_SMTP_HOST": "127.0.0.1",
+            "SMSP_SMTP_PORT": str(room.port),
+            "SMSP_SMTP_SECURITY": "none",
+            "SMSP_CALL_TIMEOUT": f"{CALL_S:g}",
+            "SMSP_POLL_MESSAGE_ADDRESS": "poll@mail.example.com",
+        }
+        smsp = start_alone(settings)
+        with under_way(smsp, smsp.send, MANY) as answers:
+            smsp.process.pause()
+            time.sleep(STOPPED_S)
+            smsp.process.resume()
+        assert {answer.result().outcome for answer in answers} == {"sent"}
+        assert smsp.openings("smtp") == []
+        assert len(room.taken) == MANY
 
 
 def test_no_answer_comes_after_a_stop(smsp, simulators, before):

@@ -5,6 +5,7 @@ Own what they saw. Must not know SMSP's side of a dialogue.
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
 import struct
@@ -203,9 +204,12 @@ class Mailroom:
 
     taken: list[Envelope] = field(default_factory=list)
     port: int = 0
+    pause_s: float = 0.0
+    """Before a message is taken."""
 
     async def handle_DATA(self, server: SMTP, session: object, envelope: Envelope) -> str:  # noqa: N802
         """Take what was sent."""
+        await asyncio.sleep(self.pause_s)
         self.taken.append(envelope)
         return f"250 2.0.0 Ok: queued as Q{len(self.taken)}"
 
