@@ -7,7 +7,7 @@ is the owner's to judge. Imports the standard library and trio, nothing else.
 from actors.ask import Answered, Cause, Refusal, Refused, Reply, Unanswered
 from actors.breaker import Event, State, Transition
 from actors.circuit import Circuit
-from actors.clock import LoopClock, loop_clock
+from actors.clock import LoopClock, loop_clock, lost_s
 from actors.config import Config, Judge
 from actors.notices import (
     CallFailed,
@@ -71,4 +71,5 @@ __all__ = [
     "Unanswered",
     "Verdict",
     "loop_clock",
+    "lost_s",
 ]

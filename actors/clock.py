@@ -17,8 +17,8 @@ So deadlines are held against time in which somebody looked. Four rules:
 * The loop never sleeps for more than ``NAP_S``, so that a stop is seen for what it is.
 
 What is late by more than ``STALL_S`` is a *stall*: a call that has lived through one tells nothing
-of its far side by its silence (see :meth:`LoopClock.stalls`). Time in the world goes on meanwhile:
-who promised to be back by a moment of it is late, and this clock does not say by how much.
+of its far side by its silence. Time in the world goes on meanwhile, and so does the patience of
+whoever lives there: ``lost_s`` is by how much this clock has fallen behind.
 """
 
 from __future__ import annotations
@@ -54,6 +54,11 @@ class LoopClock(trio.abc.Clock, trio.abc.Instrument):
         self._stalled = trio.Event()
         self._lag_s = self._lag_before_s = 0.0
         self._window_ends_at = self._time + WINDOW_S
+
+    @property
+    def lost_s(self) -> float:
+        """How much time in the world has not been counted, in seconds; it only grows."""
+        return self._looked_at - self._time
 
     @property
     def lag_s(self) -> float:
@@ -127,6 +132,12 @@ def stalls() -> int:
     """How often the loop of the present run has stalled; never under a clock that does not tell."""
     clock = loop_clock()
     return 0 if clock is None else clock.stalls
+
+
+def lost_s() -> float:
+    """How much time in the world the present run's clock has left out, in seconds."""
+    clock = loop_clock()
+    return 0.0 if clock is None else clock.lost_s
 
 
 def loop_clock() -> LoopClock | None:

@@ -15,7 +15,7 @@ from uuid import UUID
 
 import trio
 
-from actors import Circuit, Snapshot
+from actors import Circuit, Snapshot, lost_s
 from smsp.judgement import goes_on, result_of
 from smsp.mail import Mail, Send
 from smsp.outcome import Attempt, Outcome, OutcomeWord, Refused, Sent, combine
@@ -123,8 +123,11 @@ class Dispatcher:
         way = self.route(send.mail)
         attempts: list[Attempt] = []
         unsettled: set[str] = set()
+        lost_before_s = lost_s()
         for name in way.names:
             asked_at = trio.current_time()
+            if attempts and asked_at + lost_s() - lost_before_s >= deadline:
+                break  # The caller's patience went on while our loop, and its clock, stood still.
             reply = await self._destinations[name].circuit.ask(send, deadline=deadline)
             result = result_of(reply)
             if goes_on(reply):

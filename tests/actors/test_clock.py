@@ -10,7 +10,7 @@ import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors import LoopClock, loop_clock
+from actors import LoopClock, loop_clock, lost_s
 from actors.clock import HELD_S_MAX, NAP_S, STALL_S, TURN_S_MAX, WINDOW_S, stalls
 from tests.kit.world import Arrivals, World, live, steps
 
@@ -257,6 +257,21 @@ def test_a_long_turn_is_no_shorter_for_the_sleep_after_it():
     assert live(program, world) == 1
 
 
+def test_what_is_not_counted_is_known():
+    """To the second: what the clock has, and what it has left out, make up time outside."""
+    world = World((1.0, STOP_S), (9.0, 2 * TURN_S_MAX))
+
+    async def program() -> float:
+        before_s, began_at = lost_s(), now()
+        for _ in range(15):
+            await trio.sleep(1.0)
+            elapsed_s = now() - began_at
+            assert elapsed_s + lost_s() - before_s == pytest.approx(world.now)
+        return lost_s() - before_s
+
+    assert live(program, world) == pytest.approx(STOP_S, abs=NAP_S + 2 * TURN_S_MAX)
+
+
 def test_the_longest_lateness_is_remembered_for_a_while():
     """For a minute at least, and for two at most."""
     world = World((1.0, STOP_S))
@@ -297,7 +312,7 @@ def test_an_idle_loop_sees_that_it_stood_still():
 
 async def test_under_another_clock_there_is_no_stall():
     """Nobody is excused where nobody counts."""
-    assert (loop_clock(), stalls()) == (None, 0)
+    assert (loop_clock(), stalls(), lost_s()) == (None, 0, 0.0)
 
 
 def test_a_run_of_the_real_thing():

@@ -17,6 +17,7 @@ from smsp.providers.protocols import Capabilities
 from smsp.routing import Candidate, Failover
 from tests.kit.mails import mailbox, send
 from tests.kit.web import snapshot
+from tests.kit.world import World, live
 
 SENT = Answered(Sent("m-1"))
 REJECTED = Answered(Rejected(Reason.BAD_RECIPIENT))
@@ -285,3 +286,19 @@ async def test_a_late_4xx_where_a_provider_was_never_asked(late):
     assert (done.outcome, len(done.attempts)) == ("unknown", 1)
     known = done.with_late({"p0": late})
     assert (known.outcome, known.retry_after_s) == ("not_sent", 1)
+
+
+@pytest.mark.parametrize(
+    ("patience_s", "outcome", "tried"), [(4.0, "not_sent", ["p0"]), (6.0, "sent", ["p0", "p1"])]
+)
+def test_nobody_else_is_tried_for_a_caller_whose_patience_went_on_in_a_stall(
+    patience_s, outcome, tried
+):
+    """Its own clock has not stood still: by now it has given up, and may be asking elsewhere."""
+    dispatcher = dispatcher_of([FakeCircuit(NOT_SENT, takes_s=1.0), FakeCircuit(SENT)])
+
+    async def program():
+        return await dispatcher.dispatch(send(), deadline=trio.current_time() + patience_s)
+
+    done = live(program, World((0.5, 4.0)))
+    assert (done.outcome, [attempt.provider for attempt in done.attempts]) == (outcome, tried)
