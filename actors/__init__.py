@@ -7,7 +7,7 @@ is the owner's to judge. Imports the standard library and trio, nothing else.
 from actors.ask import Answered, Cause, Refusal, Refused, Reply, Unanswered
 from actors.breaker import Event, State, Transition
 from actors.circuit import Circuit
-from actors.clock import LoopClock, loop_clock, lost_s
+from actors.clock import LoopClock, ago_s, loop_clock, lost_s
 from actors.config import Config, Judge
 from actors.notices import (
     CallFailed,
@@ -70,6 +70,7 @@ __all__ = [
     "TripRule",
     "Unanswered",
     "Verdict",
+    "ago_s",
     "loop_clock",
     "lost_s",
 ]

@@ -23,6 +23,7 @@ whoever lives there: ``lost_s`` is by how much this clock has fallen behind.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from time import perf_counter
 
@@ -36,6 +37,7 @@ HELD_S_MAX = 1.0
 """By how much at most the clock is held back after a turn that was late, in seconds."""
 NAP_S = 0.25
 """The longest sleep, in seconds."""
+GAPS_KEPT = 1024
 WINDOW_S = 60.0
 """For how long, at least, the longest lateness is remembered, in seconds."""
 
@@ -51,6 +53,8 @@ class LoopClock(trio.abc.Clock, trio.abc.Instrument):
         self._real = real
         self._time = self._shown = self._looked_at = self._slept_at = real()
         self._held = False
+        self._gaps: deque[tuple[float, float]] = deque(maxlen=GAPS_KEPT)
+        """Where the clock stood when it lost time, and what it had lost in all when it went on."""
         self._stalled = trio.Event()
         self._lag_s = self._lag_before_s = 0.0
         self._window_ends_at = self._time + WINDOW_S
@@ -59,6 +63,12 @@ class LoopClock(trio.abc.Clock, trio.abc.Instrument):
     def lost_s(self) -> float:
         """How much time in the world has not been counted, in seconds; it only grows."""
         return self._looked_at - self._time
+
+    def ago_s(self, at: float) -> float:
+        """How long ago in the world it was ``at`` by this clock; less than 0 for what is to come.
+        What is as old as the ``GAPS_KEPT`` last times of lateness is told too young."""
+        lost_s = next((lost_s for since, lost_s in reversed(self._gaps) if since < at), 0.0)
+        return self._real() - at - lost_s
 
     @property
     def lag_s(self) -> float:
@@ -74,7 +84,7 @@ class LoopClock(trio.abc.Clock, trio.abc.Instrument):
 
     def start_clock(self) -> None:
         """The run begins."""
-        self._looked_at = self._real()
+        self._time = self._shown = self._looked_at = self._real()
         trio.lowlevel.add_instrument(self)
 
     def current_time(self) -> float:
@@ -95,8 +105,8 @@ class LoopClock(trio.abc.Clock, trio.abc.Instrument):
         late_s = now - self._looked_at - slept_s
         self._looked_at = now
         if late_s > TURN_S_MAX:
-            self._late(late_s)
             self._time += slept_s + TURN_S_MAX
+            self._late(late_s)
         else:
             self._time += slept_s + late_s
         if late_s > self._lag_s or now > self._window_ends_at:
@@ -108,6 +118,7 @@ class LoopClock(trio.abc.Clock, trio.abc.Instrument):
 
     def _late(self, late_s: float) -> None:
         self._held = True
+        self._gaps.append((self._shown, self.lost_s))
         if late_s > STALL_S:
             self.stalls += 1
             self.last_stall_s = late_s
@@ -138,6 +149,12 @@ def lost_s() -> float:
     """How much time in the world the present run's clock has left out, in seconds."""
     clock = loop_clock()
     return 0.0 if clock is None else clock.lost_s
+
+
+def ago_s(at: float) -> float:
+    """How long ago in the world it was ``at`` by the present run's clock, in seconds."""
+    clock = loop_clock()
+    return trio.current_time() - at if clock is None else clock.ago_s(at)
 
 
 def loop_clock() -> LoopClock | None:

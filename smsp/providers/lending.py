@@ -7,6 +7,8 @@ doubt. Must not know who lends.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import trio
 
 from smsp.outcome import Blame, NotSent, Reason
@@ -17,9 +19,9 @@ NOT_LENT = NotSent(Reason.NO_CREDENTIALS, Blame.PROVIDER)
 """Without credentials no call is made. The next attempt may find some."""
 
 
-def not_lent() -> NotSent:
+def not_lent(wanting: Callable[[], OSError | None] = descriptors_wanting) -> NotSent:
     """Why there are none: a lender does not tell when it had no socket to ask with."""
-    return NOT_LENT if descriptors_wanting() is None else NO_RESOURCES
+    return NOT_LENT if wanting() is None else NO_RESOURCES
 
 
 class Borrower:

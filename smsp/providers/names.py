@@ -42,13 +42,19 @@ _Question = tuple[Host, Port, int, int, int, int]
 
 
 class Resolver(trio.abc.HostnameResolver):
-    """A limiter per host and a short memory in front of ``lookup``.
+    """A limiter per host and a short memory in front of ``lookup``, which does not tell when it had
+    no socket to ask with; ``wanting`` does.
 
     Bounded by the number of distinct hosts asked for, which are the configured providers'.
     """
 
-    def __init__(self, lookup: Lookup = socket.getaddrinfo) -> None:
+    def __init__(
+        self,
+        lookup: Lookup = socket.getaddrinfo,
+        wanting: Callable[[], OSError | None] = descriptors_wanting,
+    ) -> None:
         self._lookup = lookup
+        self._wanting = wanting
         self._limiters: dict[Host, trio.CapacityLimiter] = {}
         self._known: dict[_Question, tuple[float, Addresses]] = {}
 
@@ -90,7 +96,7 @@ class Resolver(trio.abc.HostnameResolver):
                 partial(self._lookup, *question), abandon_on_cancel=True, limiter=limiter
             )
         except OSError:
-            wanting = descriptors_wanting()
+            wanting = self._wanting()
             if wanting is None:
                 raise
             raise wanting from None

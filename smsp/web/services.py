@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 import trio
 
-from actors import Snapshot
+from actors import Snapshot, ago_s
 from smsp.dispatcher import Dispatched
 from smsp.ledger import Ledger
 from smsp.mail import Mail, Send
@@ -88,5 +88,5 @@ class Services:
 
     def moment(self, at: float) -> str:
         """A moment of the run's clock as RFC 3339 UTC, to the millisecond."""
-        when = self.wall_clock() + timedelta(seconds=at - trio.current_time())
+        when = self.wall_clock() + timedelta(seconds=-ago_s(at))
         return when.isoformat(timespec="milliseconds").replace("+00:00", "Z")

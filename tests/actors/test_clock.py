@@ -10,7 +10,7 @@ import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors import LoopClock, loop_clock, lost_s
+from actors import LoopClock, ago_s, loop_clock, lost_s
 from actors.clock import HELD_S_MAX, NAP_S, STALL_S, TURN_S_MAX, WINDOW_S, stalls
 from tests.kit.world import Arrivals, World, live, steps
 
@@ -270,6 +270,35 @@ def test_what_is_not_counted_is_known():
         return lost_s() - before_s
 
     assert live(program, world) == pytest.approx(STOP_S, abs=NAP_S + 2 * TURN_S_MAX)
+
+
+def test_when_something_was_stays_as_it_was():
+    """A moment of this clock is told as the same moment outside, however often it has stood still
+    since, and at whatever point of a turn it is asked for."""
+    world = World((1.0, STOP_S), (8.5, STALL_S), (20.0, STOP_S))
+    moments = []
+
+    def check() -> None:
+        for at, outside in moments:
+            assert world.now - ago_s(at) == pytest.approx(outside, abs=1e-6)
+
+    async def program() -> None:
+        for _ in range(40):
+            await trio.sleep(0.7)
+            await trio.lowlevel.checkpoint()
+            moments.append((now(), world.now))
+            check()
+            world.work(TURN_S_MAX / 3)
+            check()
+        assert ago_s(now() + 5.0) == pytest.approx(world.now - moments[-1][1] - 5.0)
+
+    live(program, world)
+
+
+async def test_when_something_was_by_another_clock(mock_clock):
+    """It is what that clock says."""
+    mock_clock.jump(3.0)
+    assert (ago_s(1.0), ago_s(4.0)) == (2.0, -1.0)
 
 
 def test_the_longest_lateness_is_remembered_for_a_while():

@@ -10,13 +10,13 @@ from math import inf
 
 import httpx
 import pytest
-import trio
 
 from actors import Answered
 from smsp.outcome import Blame, NotSent, Reason, Sent, Unknown
-from smsp.providers import lending, names
 from smsp.providers.exchange import Exchange, Interrupted
 from smsp.providers.http import HttpProvider
+from smsp.providers.lending import not_lent
+from smsp.providers.names import Resolver
 from smsp.providers.phases import FAILURES, Failure, Phase
 from smsp.providers.protocols import HttpCall
 from smsp.providers.sendgrid import SendGrid
@@ -144,48 +144,42 @@ async def test_a_bug_is_still_a_bug(error: Exception) -> None:
 # -- those who do not say
 
 
-def without_descriptors(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No more of them can be had."""
-    none = NO_ROOMS[0]
-    for module in (names, lending):
-        monkeypatch.setattr(module, "descriptors_wanting", lambda: none)
-
-
 def looked_up(error: Exception) -> Callable[..., object]:
+    """A resolver that fails."""
+
     def lookup(*_question):
         raise error
 
     return lookup
 
 
-async def test_a_resolver_without_a_socket(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_descriptors() -> OSError:
+    """None can be had."""
+    return NO_ROOMS[0]
+
+
+async def test_a_resolver_without_a_socket() -> None:
     """It says that there is no such name, which would be the provider's fault."""
-    resolver = names.Resolver(looked_up(UNKNOWN_NAME))
     with pytest.raises(socket.gaierror):
-        await resolver.getaddrinfo("mail.example", 443)
-    without_descriptors(monkeypatch)
+        await Resolver(looked_up(UNKNOWN_NAME)).getaddrinfo("mail.example", 443)
     with pytest.raises(OSError, match="no room") as raised:
-        await resolver.getaddrinfo("mail.example", 443)
+        await Resolver(looked_up(UNKNOWN_NAME), no_descriptors).getaddrinfo("mail.example", 443)
     assert is_shortage(raised.value)
 
 
-async def test_a_resolver_without_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_resolver_without_a_thread() -> None:
     """Who asks for addresses gets the error that it expects, and its reason."""
-
-    async def no_thread(*_args, **_kwargs):
-        raise NO_THREAD
-
-    monkeypatch.setattr(trio.to_thread, "run_sync", no_thread)
     with pytest.raises(OSError, match="no thread") as raised:
-        await names.Resolver().getaddrinfo("mail.example", 443)
+        await Resolver(looked_up(NO_THREAD)).getaddrinfo("mail.example", 443)
     assert is_shortage(raised.value)
+    with pytest.raises(RuntimeError, match="a bug"):
+        await Resolver(looked_up(RuntimeError("a bug"))).getaddrinfo("mail.example", 443)
 
 
-async def test_a_lender_without_a_socket(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lender_without_a_socket() -> None:
     """It finds no credentials, and does not say why."""
-    assert lending.not_lent() == NotSent(Reason.NO_CREDENTIALS, Blame.PROVIDER)
-    without_descriptors(monkeypatch)
-    assert lending.not_lent() == NO_RESOURCES
+    assert not_lent() == NotSent(Reason.NO_CREDENTIALS, Blame.PROVIDER)
+    assert not_lent(no_descriptors) == NO_RESOURCES
 
 
 async def test_the_next_one_is_sent() -> None:
