@@ -96,6 +96,9 @@ class LoopClock(trio.abc.Clock, trio.abc.Instrument):
         if self._held:
             return 0.0
         self._slept_at = self._real()
+        if self._slept_at - self._looked_at > STALL_S:
+            # trio drops an instrument that has raised, out of memory perhaps. This one is time.
+            trio.lowlevel.add_instrument(self)
         return min(deadline - self._shown - (self._slept_at - self._looked_at), NAP_S)
 
     def after_io_wait(self, timeout: float) -> None:

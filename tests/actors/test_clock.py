@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from actors import LoopClock, ago_s, loop_clock, lost_s
 from actors.clock import HELD_S_MAX, NAP_S, STALL_S, TURN_S_MAX, WINDOW_S, stalls
-from tests.kit.world import Arrivals, World, live, steps
+from tests.kit.world import Arrivals, World, WorldClock, live, steps
 
 STOP_S = 5.0
 SEEDS = range(40)
@@ -342,6 +342,26 @@ def test_an_idle_loop_sees_that_it_stood_still():
 async def test_under_another_clock_there_is_no_stall():
     """Nobody is excused where nobody counts."""
     assert (loop_clock(), stalls(), lost_s()) == (None, 0, 0.0)
+
+
+def test_time_goes_on_after_an_instrument_has_failed():
+    """trio drops it then; out of memory once must not be the end of time."""
+    world = World()
+
+    class Failing(WorldClock):
+        failures = 1
+
+        def after_io_wait(self, timeout: float) -> None:
+            if self.failures and world.now > 1.0:
+                self.failures -= 1
+                raise MemoryError
+            super().after_io_wait(timeout)
+
+    async def program() -> float:
+        await trio.sleep(3.0)
+        return world.now
+
+    assert 3.0 <= trio.run(program, clock=Failing(world)) < 3.0 + 2 * STALL_S
 
 
 def test_a_run_of_the_real_thing():
