@@ -18,7 +18,8 @@ from smsp.outcome import Blame, NotSent, Outcome, Reason, Unknown
 from smsp.providers.protocols import Provider
 
 NO_RESOURCES = NotSent(Reason.NO_RESOURCES, Blame.NOBODY)
-_IN_DOUBT = Unknown(Reason.NO_RESOURCES, Blame.NOBODY)
+IN_DOUBT = Unknown(Reason.NO_RESOURCES, Blame.NOBODY)
+"""The same after the last byte."""
 
 NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 """What the system says when it, or this process, may have no more."""
@@ -57,7 +58,7 @@ class Spared:
         except (OSError, RuntimeError, MemoryError, ExceptionGroup) as error:
             if not is_shortage(error):
                 raise
-            return _IN_DOUBT if progress.committed else NO_RESOURCES
+            return IN_DOUBT if progress.committed else NO_RESOURCES
 
     async def probe(self) -> Outcome:
         """Test whether it would send."""

@@ -23,6 +23,7 @@ from types import MappingProxyType
 
 from smsp.outcome import NOBODY_REFUSED, Blame, NotSent, Outcome, Reason, Rejected, Sent, Unknown
 from smsp.providers.answers import identifier, presentable
+from smsp.providers.shortage import IN_DOUBT, NO_RESOURCES, is_shortage
 
 
 class Phase(Enum):
@@ -114,6 +115,8 @@ def failed(phase: Phase, error: OSError | NotSmtp) -> Outcome:
     match error:
         case TimeoutError():
             return FAILURES[phase, Failure.TIMED_OUT]
+        case OSError() if is_shortage(error):
+            return IN_DOUBT if phase is Phase.WRITTEN else NO_RESOURCES
         case OSError():
             return FAILURES[phase, Failure.BROKEN]
         case NotSmtp():

@@ -13,6 +13,7 @@ import pytest
 
 from actors import Answered
 from smsp.outcome import Blame, NotSent, Reason, Sent, Unknown
+from smsp.providers import smtp_phases
 from smsp.providers.exchange import Exchange, Interrupted
 from smsp.providers.http import HttpProvider
 from smsp.providers.lending import not_lent
@@ -20,7 +21,7 @@ from smsp.providers.names import Resolver
 from smsp.providers.phases import FAILURES, Failure, Phase
 from smsp.providers.protocols import HttpCall
 from smsp.providers.sendgrid import SendGrid
-from smsp.providers.shortage import NO_RESOURCES, NO_ROOM, Spared, is_shortage
+from smsp.providers.shortage import IN_DOUBT, NO_RESOURCES, NO_ROOM, Spared, is_shortage
 from smsp.providers.transport import Transport
 from tests.kit.circuits import running_circuit
 from tests.kit.far_http import Far, Script
@@ -100,6 +101,15 @@ async def test_a_phase_that_ends_for_want_of_memory(autojump_clock, phase, kind)
         )
         assert circuit.snapshot.state == "closed"
         assert circuit.snapshot.last_failure is None
+
+
+@pytest.mark.parametrize("phase", smtp_phases.Phase, ids=lambda phase: phase.name)
+@pytest.mark.parametrize("error", [NO_ROOMS[0], because_of(NO_PORT)], ids=repr)
+def test_an_smtp_phase_that_ends_for_want_of_something(phase, error) -> None:
+    """The same, though its phases are others."""
+    written = phase is smtp_phases.Phase.WRITTEN
+    assert smtp_phases.failed(phase, error) == (IN_DOUBT if written else NO_RESOURCES)
+    assert smtp_phases.failed(phase, REFUSED).blame is Blame.PROVIDER
 
 
 class Failing:
