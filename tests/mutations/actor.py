@@ -15,6 +15,7 @@ from actors.ask import ReplySlot, Unanswered
 from actors.breaker import Breaker, Permit, State
 from actors.calls import CallBook
 from actors.circuit import Circuit
+from actors.evidence import Evidence
 from actors.handler import Handler
 from actors.limit import InFlightLimit
 from actors.messages import Ask, Committed, Cut, Failed, Finished, Stopped
@@ -195,11 +196,11 @@ def questions_are_answered_twice(reply, handler, call, answer, now):
     handler.outbox.reply(call.ask, answer)
 
 
-@mutation(Handler, "_judged", killed_by=clock.test_a_call_is_judged_once)
-def calls_are_judged_twice(judged, handler, call, verdict, now):
+@mutation(Evidence, "_learn", killed_by=clock.test_a_call_is_judged_once)
+def calls_are_judged_twice(learn, evidence, call, verdict, now):
     """A time-out counts, and so does what the call turns out to be."""
     call.judged = False
-    judged(handler, call, verdict, now)
+    learn(evidence, call, verdict, now)
 
 
 @mutation(Handler, "_asked", killed_by=core.test_a_question_whose_asker_has_left_is_not_put)
