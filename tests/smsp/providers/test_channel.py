@@ -446,6 +446,27 @@ async def test_tickets_while_the_request_is_being_written(way):
         assert len(net.lines) == 1
 
 
+@only_1_3
+async def test_an_answer_behind_more_than_is_read_at_once(way):
+    """It came before the last piece, however many tickets came before it."""
+    tickets, hints = SESSION_TICKET * 450, b"HTTP/1.1 103 Early Hints\r\n\r\n"
+
+    async def peer(end):
+        await end.receive_some()
+        made = end.records()
+        silence = [made.record(HANDSHAKE, tickets) for _ in range(3)]
+        told = made.data(hints)
+        silence += [told, *(made.record(HANDSHAKE, tickets) for _ in range(3)), made.data(TAKEN)]
+        await end.line.send_all(b"".join(silence))
+        await whole_request(end)
+
+    events = []
+    async with network(way, peer) as (transport, _):
+        request = post(b"aa", b"bb", events=events, before={1: wait_all_tasks_blocked})
+        assert await ask(transport, request) == (202, b"ok")
+    assert "http11.send_request_body.complete" not in events
+
+
 @only_1_2
 @while_idle
 async def test_a_wish_for_another_handshake_retires(way, while_idle):
