@@ -140,15 +140,13 @@ class Connection:
         self._line.close()
 
     async def _send(self, data: bytes) -> None:
-        rest = memoryview(self._channel.send(data))
+        rest: bytes | memoryview = self._channel.send(data)
         if self._channel.state is State.FAILED:
             raise httpx.WriteError(self._channel.error)
-        while True:
-            rest = rest[self._line.send_now(rest) :]
+        while (taken := self._line.send_now(rest)) < len(rest):
             if self._line.lost:
                 raise httpx.WriteError("the connection broke")
-            if not rest:
-                return
+            rest = memoryview(rest)[taken:]
             await self._line.wait_send_all_might_not_block()
             await self._check_unanswered()
 
@@ -158,14 +156,18 @@ class Connection:
         An answer that has begun is heard until it can be told from an interim one.
         """
         try:
-            if self._channel.state is State.OPEN and self._line.readable:
+            while self._expects_an_answer and self._line.readable:
                 self._hear(self._line.receive_now(RECEIVE_BYTES))
-            while self._channel.state is State.OPEN and self._is_being_spoken_to:
+            while self._expects_an_answer and self._is_being_spoken_to:
                 self._hear(await self._line.receive_some(RECEIVE_BYTES))
         except trio.BrokenResourceError as error:
             raise httpx.WriteError("the connection broke") from error
         if self.answers.status is not None:
             raise httpx.WriteError("an answer before the request was whole")
+
+    @property
+    def _expects_an_answer(self) -> bool:
+        return self._channel.state is State.OPEN and self.answers.status is None
 
     @property
     def _is_being_spoken_to(self) -> bool:
@@ -183,14 +185,17 @@ async def _secured(line: Line, tls: ssl.SSLContext, host: str) -> Tls:
     """TLS through this line, whose handshake is over. Raises ``httpx.ConnectError``."""
     try:
         channel = Tls(tls, host)
-        await line.send_all(channel.replies())
-        while channel.state is State.HANDSHAKE or channel.is_in_record:
-            said = channel.receive(await line.receive_some(RECEIVE_BYTES))
-            await line.send_all(channel.replies())
-            if said:
-                raise httpx.ConnectError("the peer has spoken first")
-    except (ValueError, trio.BrokenResourceError) as error:
+    except ValueError as error:
         raise httpx.ConnectError(str(error)) from error
+    await line.send_all(channel.replies())
+    while channel.state is State.HANDSHAKE or channel.is_in_record:
+        try:
+            said = channel.receive(await line.receive_some(RECEIVE_BYTES))
+        except trio.BrokenResourceError as error:
+            raise httpx.ConnectError(str(error)) from error
+        await line.send_all(channel.replies())  # The reasons of a refusal, too.
+        if said:
+            raise httpx.ConnectError("the peer has spoken first")
     if channel.state is State.FAILED:
         raise httpx.ConnectError(channel.error)
     return channel

@@ -10,6 +10,9 @@ by httpcore's names, so that nobody needs to know which transport they have. It 
     room ─▶ an idle connection ─▶ the head and the first piece ─▶ other pieces ─▶ the answer
        └──▶ a new connection ──────▲     │
                ▲─────────────────────────┘ closed, and nothing was taken: once
+
+An answer that comes before our last byte ends the writing: it says what it says of a request that
+is not whole.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import wait_all_tasks_blocked
 
+from smsp.lines import RECEIVE_BYTES
 from smsp.providers.channel import (
     HANDSHAKE_BYTES_MAX,
     SILENCE_BYTES_MAX,
@@ -444,6 +445,31 @@ async def test_tickets_while_the_request_is_being_written(way):
         assert await ask(transport, request) == (202, b"ok")
         assert await ask(transport) == (202, b"ok")
         assert len(net.lines) == 1
+
+
+@only_1_3
+async def test_an_answer_behind_more_than_is_read_at_once(way):
+    """It came before the last piece, however many tickets came before it."""
+    hints = b"HTTP/1.1 103 Early Hints\r\n\r\n"
+
+    def quarter(made, content_type, content):
+        """Four of these are what is read at once: no record is begun at the end of it."""
+        padding_bytes = RECEIVE_BYTES // 4 - len(content) - 5 - 1 - 16
+        return made.record(content_type, content, padding_bytes)
+
+    async def peer(end):
+        await end.receive_some()
+        made = end.records()
+        silence = [quarter(made, HANDSHAKE, SESSION_TICKET) for _ in range(3)]
+        silence += [quarter(made, DATA, hints), made.data(TAKEN)]
+        await end.line.send_all(b"".join(silence))
+        await whole_request(end)
+
+    events = []
+    async with network(way, peer) as (transport, _):
+        request = post(b"aa", b"bb", events=events, before={1: wait_all_tasks_blocked})
+        assert await ask(transport, request) == (202, b"ok")
+    assert "http11.send_request_body.complete" not in events
 
 
 @only_1_2
