@@ -62,8 +62,8 @@ class Dialogue:
     ) -> Outcome:
         """Hand the server one message. ``size_bytes`` is what it is told of its length.
 
-        ``commit`` is called just before the line with the dot is written. If this is cancelled
-        before that, nothing was sent.
+        ``commit`` is called the moment the line with the dot has been handed over. If this is
+        cancelled before that, nothing was sent.
         """
         message = partial(self._message, text, commit)
         return await self._session.hold((*self._way_to(envelope, size_bytes), message))

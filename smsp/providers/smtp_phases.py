@@ -48,7 +48,7 @@ class Phase(Enum):
     WRITING = auto()
     """the message; the dot that ends it has not been handed to the socket"""
     WRITTEN = auto()
-    """the dot may have been"""
+    """the dot has been"""
 
 
 class Failure(Enum):

@@ -43,7 +43,7 @@ class SmtpProvider:
     encoders: trio.CapacityLimiter = field(default_factory=_encoders, repr=False)
 
     async def send(self, send: Send, progress: Progress) -> Outcome:
-        """Make the attempt; ``progress`` is told just before the line that ends the message.
+        """Make the attempt; ``progress`` is told the moment the dot that ends it is written.
 
         When this is cancelled, the connection is closed by the time it raises.
         """

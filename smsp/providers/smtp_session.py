@@ -151,29 +151,23 @@ class Session:
     # -- the message
 
     async def write(self, text: bytes) -> None:
-        """All but the line with the dot, which the kernel then has room for."""
+        """All but the line with the dot."""
         self.phase = Phase.WRITING
-        with memoryview(text) as whole:
-            for start in range(0, len(whole), WRITE_BYTES):
-                self._grant()
-                await self._connection.check_silence()
-                await self._connection.write(whole[start : start + WRITE_BYTES])
-        self._grant()
-        await self._connection.wait_writable()
-        await self._connection.check_silence()
+        for start in range(0, len(text), WRITE_BYTES):
+            self._grant()
+            await self._connection.write(text[start : start + WRITE_BYTES])
 
     async def end(self, commit: Callable[[], None]) -> Outcome:
         """The line with the dot, and the answer that decides.
 
-        In clear text it is one step from here to the socket. Committing comes *before* the act:
-        were it after, a deadline could pass while the dot is on its way, and ``not_sent`` be
-        answered for a message that the server then takes. If the act fails, the outcome is
-        ``unknown`` where ``not_sent`` might have been true, which is the error that does no harm.
+        ``commit`` is called in the very step in which the dot's last byte is taken: whoever is
+        cancelled before has not sent the message, and nobody can be between the two.
         """
+        self._grant()
         await trio.lowlevel.checkpoint_if_cancelled()
+        await self._connection.write(END)
         commit()
         self.phase, self._scope.deadline = Phase.WRITTEN, inf
-        await self._connection.write(END)
         return await self.leave(verdict(await self._connection.hear(), self._terms.secrets))
 
     # -- farewell. What is known is known: whatever goes wrong now changes nothing.
@@ -186,7 +180,7 @@ class Session:
 
     async def leave(self, outcome: Outcome) -> Outcome:
         """Leave without waiting for the answer, as Postfix does: nothing depends on it."""
-        with self._farewell(), suppress(OSError, trio.BrokenResourceError):
+        with self._farewell(), suppress(OSError, trio.BrokenResourceError, NotSmtp):
             await self._connection.write(b"QUIT\r\n")
         return outcome
 

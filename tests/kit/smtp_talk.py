@@ -28,7 +28,7 @@ class ScriptedServer(Line):
         """This is the line."""
         return self
 
-    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+    def send_now(self, data: bytes | bytearray | memoryview) -> int:
         """Hear something."""
         line = bytes(data)
         self.heard.append(line)
@@ -36,6 +36,7 @@ class ScriptedServer(Line):
             words = next(self._says, b"")
             self.said_after[line] = words
             self._come += words
+        return len(line)
 
     @property
     def _in_a_message(self) -> bool:
@@ -46,7 +47,11 @@ class ScriptedServer(Line):
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """What has come, or the end."""
-        come, self._come = self._come[:max_bytes], self._come[max_bytes:] if max_bytes else b""
+        return self.receive_now(max_bytes or len(self._come))
+
+    def receive_now(self, max_bytes: int) -> bytes:
+        """Likewise."""
+        come, self._come = self._come[:max_bytes], self._come[max_bytes:]
         return come
 
     @property
@@ -126,7 +131,7 @@ class TimedServer:
     async def _answer(self, to: str, usual: bytes) -> None:
         answer = self.answers.get(to, usual) + b"\r\n"
         if to == self.deaf_after:
-            self._line.far.stalled = trio.Event()
+            self._line.far.stall()
         if to == self.dribbled:
             for byte in answer:
                 await trio.sleep(self.each_s)

@@ -51,11 +51,13 @@ class Corked(trio.abc.Stream):
         else:
             self.kept += data
 
-    async def uncork(self):
-        """Write all that is kept, at once."""
+    async def uncork(self, *, leave):
+        """Write all that is kept, at once; and perhaps end the connection, before it is read."""
         kept, self.kept = self.kept, None
-        if kept:
-            await self.line.send_all(kept)
+        self.line.send_now(kept)
+        if leave:
+            self.line.close()
+        await trio.lowlevel.checkpoint()
 
     async def receive_some(self, max_bytes=None):
         """What comes is not kept."""
@@ -93,9 +95,7 @@ class Eager(TimedServer):
         self.corked.kept = b""
         for piece in [answer + surplus] if self.together else [answer, surplus]:
             await self._stream.send_all(piece)
-        await self.corked.uncork()
-        if self.leaves:
-            await self._stream.aclose()
+        await self.corked.uncork(leave=self.leaves)
 
 
 async def outcome_of(server, both_sides, security, message=MESSAGE):
@@ -169,9 +169,12 @@ async def test_a_reply_in_the_middle_of_a_message(autojump_clock, both_sides, se
 
     class Hasty(TimedServer):
         async def _hear(self):
-            if self.heard[-1:] == ["DATA"]:
-                await self._stream.receive_some()
-                await self._stream.send_all(TAKEN + b"\r\n")
+            if self.heard[-1:] != ["DATA"]:
+                return await super()._hear()
+            self._line.far.stall(window=WRITE_BYTES)
+            await self._stream.receive_some()
+            await self._stream.send_all(TAKEN + b"\r\n")
+            self._line.far.go_on()
             return await super()._hear()
 
     server = Hasty(offers=OFFERS)
