@@ -6,37 +6,18 @@ attempt and says nothing about the provider's health.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 from smsp.mail import Mail, Mailbox
 from smsp.outcome import Reason
 from smsp.providers.file_types import Fit, fit
+from smsp.providers.mime_size import is_larger
 from smsp.providers.protocols import Capabilities
 
 
 def why_not_carried(mail: Mail, limits: Capabilities) -> Reason | None:
     """The first thing about this message that the provider cannot carry, or None."""
-    checks = (
-        (Reason.TOO_MANY_RECIPIENTS, _too_many_recipients(mail, limits)),
-        (Reason.TOO_MANY_REPLY_TO, _above(len(mail.reply_to), limits.reply_to_max)),
-        (Reason.NEEDS_SMTPUTF8, not limits.smtputf8 and _needs_smtputf8(mail)),
-        (Reason.SUBJECT_TOO_LONG, _above(len(mail.subject), limits.subject_max)),
-        (Reason.TEXT_TOO_SHORT, _text_too_short(mail, limits.text_min)),
-        (Reason.NEEDS_HTML, limits.needs_html and not mail.html),
-        (Reason.TOO_MANY_HEADERS, _above(len(mail.headers), limits.headers_max)),
-        (Reason.NEEDS_ASCII_HEADERS, limits.ascii_headers and not _ascii_headers(mail)),
-        (Reason.TOO_MANY_ATTACHMENTS, _above(len(mail.attachments), limits.attachments_max)),
-        (Reason.NO_INLINE, not limits.inline and any(part.inline for part in mail.attachments)),
-        (Reason.FILE_TYPE, not _file_types_taken(mail, limits.file_extensions)),
-        (Reason.FILE_TYPE_MISMATCH, limits.fitting_file_types and _contradicts_itself(mail)),
-        (Reason.NEEDS_ASCII_FILENAMES, limits.ascii_filenames and not _ascii_filenames(mail)),
-        (Reason.TOO_LARGE, _above(content_bytes(mail), limits.bytes_max)),
-    )
-    return next((reason for reason, holds in checks if holds), None)
-
-
-def content_bytes(mail: Mail) -> int:
-    """The size of bodies and attachments, in bytes, as they would be on a MIME wire (base64)."""
-    bodies = sum(len((body or "").encode()) for body in (mail.text, mail.html))
-    return bodies + sum(4 * ((len(part.content) + 2) // 3) for part in mail.attachments)
+    return next((reason for reason, holds in _CHECKS if holds(mail, limits)), None)
 
 
 def _above(amount: int, bound: int | None) -> bool:
@@ -52,32 +33,117 @@ def _too_many_recipients(mail: Mail, limits: Capabilities) -> bool:
     )
 
 
-def _needs_smtputf8(mail: Mail) -> bool:
+def _needs_smtputf8(mail: Mail, limits: Capabilities) -> bool:
+    if limits.smtputf8:
+        return False
     mailboxes: tuple[Mailbox, ...] = (mail.sender, *mail.recipients, *mail.reply_to)
     return any(mailbox.needs_smtputf8 for mailbox in mailboxes)
 
 
-def _text_too_short(mail: Mail, text_min: int | None) -> bool:
-    if text_min is None:
+def _text_too_short(mail: Mail, limits: Capabilities) -> bool:
+    least = limits.text_min
+    if least is None:
         return False
-    return any(len(text or "") < text_min for text in (mail.subject, mail.text, mail.html))
+    return any(len(text or "") < least for text in (mail.subject, mail.text, mail.html))
 
 
-def _ascii_headers(mail: Mail) -> bool:
-    return all(value.isascii() for value in mail.headers.values())
+def _template_syntax(mail: Mail, limits: Capabilities) -> bool:
+    mark = limits.template_mark
+    return mark is not None and any(mark in text for text in _in_headers(mail))
 
 
-def _ascii_filenames(mail: Mail) -> bool:
-    return all(part.filename.isascii() for part in mail.attachments)
+def _in_headers(mail: Mail) -> Iterator[str]:
+    """Every text that somebody may read in a header of the message."""
+    yield mail.subject
+    for name, value in mail.headers.items():
+        yield name
+        yield value
+    yield from map(str, (mail.sender, *mail.to, *mail.cc, *mail.reply_to))
 
 
-def _contradicts_itself(mail: Mail) -> bool:
-    return any(
+def _header_not_taken(mail: Mail, limits: Capabilities) -> bool:
+    refused = limits.headers_refused
+    return bool(refused) and any(name.lower() in refused for name in mail.headers)
+
+
+def _too_many_headers(mail: Mail, limits: Capabilities) -> bool:
+    if limits.headers_max is None:
+        return False
+    fields = limits.header_fields
+    kept = sum(
+        (pattern := fields.get(name.lower())) is None or pattern.fullmatch(value) is None
+        for name, value in mail.headers.items()
+    )
+    return kept > limits.headers_max
+
+
+def _headers_too_large(mail: Mail, limits: Capabilities) -> bool:
+    if limits.header_bytes_max is None:
+        return False
+    custom = sum(len(name) + len(value.encode()) for name, value in mail.headers.items())
+    reply_to = sum(len(f'"{mailbox}", '.encode()) for mailbox in mail.reply_to)
+    return custom + reply_to > limits.header_bytes_max
+
+
+def _needs_ascii_headers(mail: Mail, limits: Capabilities) -> bool:
+    return limits.ascii_headers and not all(value.isascii() for value in mail.headers.values())
+
+
+def _no_inline(mail: Mail, limits: Capabilities) -> bool:
+    return not limits.inline and any(part.inline for part in mail.attachments)
+
+
+def _file_type(mail: Mail, limits: Capabilities) -> bool:
+    extensions = limits.file_extensions
+    if extensions is None:
+        return False
+    return not all(
+        part.filename.rpartition(".")[2].lower() in extensions for part in mail.attachments
+    )
+
+
+def _file_type_mismatch(mail: Mail, limits: Capabilities) -> bool:
+    return limits.fitting_file_types and any(
         fit(part.content_type, part.filename) is Fit.CONTRADICTION for part in mail.attachments
     )
 
 
-def _file_types_taken(mail: Mail, extensions: frozenset[str] | None) -> bool:
-    if extensions is None:
+def _needs_ascii_filenames(mail: Mail, limits: Capabilities) -> bool:
+    return limits.ascii_filenames and not all(part.filename.isascii() for part in mail.attachments)
+
+
+def _empty_file(mail: Mail, limits: Capabilities) -> bool:
+    return not limits.empty_files and not all(part.content for part in mail.attachments)
+
+
+def _too_large(mail: Mail, limits: Capabilities) -> bool:
+    most = limits.body_bytes_max
+    if most is not None and any(len((b or "").encode()) > most for b in (mail.text, mail.html)):
         return True
-    return all(part.filename.rpartition(".")[2].lower() in extensions for part in mail.attachments)
+    return limits.bytes_max is not None and is_larger(mail, limits.bytes_max)
+
+
+_CHECKS: tuple[tuple[Reason, Callable[[Mail, Capabilities], bool]], ...] = (
+    (Reason.TOO_MANY_RECIPIENTS, _too_many_recipients),
+    (Reason.TOO_MANY_REPLY_TO, lambda mail, can: _above(len(mail.reply_to), can.reply_to_max)),
+    (Reason.NEEDS_SMTPUTF8, _needs_smtputf8),
+    (Reason.SUBJECT_TOO_LONG, lambda mail, can: _above(len(mail.subject), can.subject_max)),
+    (Reason.TEXT_TOO_SHORT, _text_too_short),
+    (Reason.NEEDS_HTML, lambda mail, can: can.needs_html and not mail.html),
+    (Reason.TEMPLATE_SYNTAX, _template_syntax),
+    (Reason.HEADER_NOT_TAKEN, _header_not_taken),
+    (Reason.TOO_MANY_HEADERS, _too_many_headers),
+    (Reason.HEADERS_TOO_LARGE, _headers_too_large),
+    (Reason.NEEDS_ASCII_HEADERS, _needs_ascii_headers),
+    (
+        Reason.TOO_MANY_ATTACHMENTS,
+        lambda mail, can: _above(len(mail.attachments), can.attachments_max),
+    ),
+    (Reason.NO_INLINE, _no_inline),
+    (Reason.FILE_TYPE, _file_type),
+    (Reason.FILE_TYPE_MISMATCH, _file_type_mismatch),
+    (Reason.NEEDS_ASCII_FILENAMES, _needs_ascii_filenames),
+    (Reason.EMPTY_FILE, _empty_file),
+    (Reason.TOO_LARGE, _too_large),
+)
+"""Why not, and whether so, in the order in which they are told."""

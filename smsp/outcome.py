@@ -87,11 +87,15 @@ class Reason(StrEnum):
     TOO_MANY_RECIPIENTS = "too_many_recipients"
     TOO_MANY_REPLY_TO = "too_many_reply_to"
     TOO_MANY_HEADERS = "too_many_headers"
+    HEADERS_TOO_LARGE = "headers_too_large"
+    HEADER_NOT_TAKEN = "header_not_taken"
+    TEMPLATE_SYNTAX = "template_syntax"
     TOO_MANY_ATTACHMENTS = "too_many_attachments"
     SUBJECT_TOO_LONG = "subject_too_long"
     TEXT_TOO_SHORT = "text_too_short"
     FILE_TYPE = "file_type"
     FILE_TYPE_MISMATCH = "file_type_mismatch"
+    EMPTY_FILE = "empty_file"
     NO_INLINE = "no_inline"
     NEEDS_HTML = "needs_html"
     NEEDS_SMTPUTF8 = "needs_smtputf8"
@@ -197,7 +201,10 @@ _WEIGHS_NOTHING = frozenset(
     {
         Reason.REFUSED_4XX,
         Reason.SENDER_NOT_ALLOWED,
-        # What only an SMTP server itself can tell, once it is asked.
+        # What only the provider itself can tell, once it is asked.
+        Reason.HEADER_NOT_TAKEN,
+        Reason.HEADERS_TOO_LARGE,
+        Reason.TOO_MANY_HEADERS,
         Reason.NEEDS_SMTPUTF8,
         Reason.TOO_MANY_RECIPIENTS,
     }

@@ -76,7 +76,8 @@ class Brevo:
 
     Brevo writes a Message-ID of its own (PHPMailer/PHPMailer issue 2859): our id travels in the
     header that Brevo has for that. What a non-ASCII header becomes, encoded or not, cannot be
-    delivered everywhere (django-anymail, ``backends/brevo.py``).
+    delivered everywhere (django-anymail, ``backends/brevo.py``), and file names beyond ASCII reach
+    some readers garbled (``docs/esps/brevo.rst`` there).
     """
 
     api_key: ApiKey
@@ -95,6 +96,7 @@ class Brevo:
         inline=False,
         needs_html=True,
         ascii_headers=True,
+        ascii_filenames=True,
     )
     control_headers: ClassVar[tuple[str, ...]] = (
         "X-Mailin-*",
@@ -209,9 +211,14 @@ def _custom(send: Send) -> str:
     plain = {
         name: value
         for name, value in send.mail.metadata.items()
-        if (name + value).isascii() and (name + value).isprintable()
+        if _needs_no_escape(name) and _needs_no_escape(value)
     }
     return orjson.dumps({**plain, "smsp-id": str(send.id)}).decode()
+
+
+def _needs_no_escape(text: str) -> bool:
+    """Whether it stands between the quotes of ASCII JSON as it is (RFC 8259 §7)."""
+    return text.isascii() and text.isprintable() and '"' not in text and "\\" not in text
 
 
 def _attachment(attachment: Attachment) -> dict[str, str]:

@@ -1,20 +1,24 @@
-"""A message becomes a call. A large one in a thread, so that nobody else waits for it.
+"""A message becomes a call, and a call a signed one. A large one in a thread, so that nobody else
+waits for it.
 
 Owns what is large, and how many threads do this at once. Knows no provider and no network.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 
 import trio
 
 from smsp.mail import Mail, Send
 from smsp.providers.idempotency import key_of
-from smsp.providers.protocols import Adapter, HttpCall, keys
+from smsp.providers.protocols import Adapter, HttpCall, SigningAdapter, keys
 
 LARGE_BYTES = 2**20
-"""More than this, in bodies and attachments, is encoded in a thread."""
+"""More than this, in bodies and attachments, is encoded in a thread; a call of more is signed in
+one."""
 ENCODERS_MAX = 2
 """Threads for each provider; more would only take turns at the interpreter."""
 
@@ -31,6 +35,16 @@ class Encoder:
         if not is_large(send.mail):
             return encode()
         return await trio.to_thread.run_sync(encode, limiter=self._threads)
+
+    async def signed(
+        self, adapter: SigningAdapter, call: HttpCall, now: Callable[[], datetime]
+    ) -> HttpCall:
+        """The call, signed for the moment at which that is done: a signature does not keep."""
+        if len(call.body) <= LARGE_BYTES:
+            return adapter.sign(call, now())
+        return await trio.to_thread.run_sync(
+            lambda: adapter.sign(call, now()), limiter=self._threads
+        )
 
 
 def is_large(mail: Mail) -> bool:

@@ -94,7 +94,7 @@ class HttpProvider:
             return not_lent()
 
         async def ask(step: ProbeCall) -> Outcome:
-            call = self._ready(adapter, step.call)
+            call = await self._ready(adapter, step.call)
             result = await Exchange(self.timeout_s).run(self.probe_transport, call)
             return outcome_of(result, step.decode)
 
@@ -138,13 +138,16 @@ class HttpProvider:
         recipients: tuple[Mailbox, ...],
         exchange: Exchange,
     ) -> Outcome:
-        result = await exchange.run(self.transport, self._ready(adapter, call), recipients)
+        ready = await self._ready(adapter, call)
+        result = await exchange.run(self.transport, ready, recipients)
         return outcome_of(result, adapter.decode)
 
-    def _ready(self, adapter: Adapter, call: HttpCall) -> HttpCall:
+    async def _ready(self, adapter: Adapter, call: HttpCall) -> HttpCall:
         """The call as it is made: a signature is over the host that is really called."""
         call = self._aimed(call)
-        return adapter.sign(call, self.now()) if signs(adapter) else call
+        if not signs(adapter):
+            return call
+        return await self._encoder.signed(adapter, call, self.now)
 
     def _aimed(self, call: HttpCall) -> HttpCall:
         return call if self.base_url is None else replace(call, url=_moved(call.url, self.base_url))

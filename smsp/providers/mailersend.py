@@ -11,7 +11,9 @@ Owns how a message is said to MailerSend and what its answers mean. Must not kno
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from types import MappingProxyType
 from typing import ClassVar
 
 import orjson
@@ -70,12 +72,19 @@ _EXTENSIONS = frozenset({
 # fmt: on
 
 
+# Message-IDs (RFC 5322 §3.6.4).
+_ID = r"<[^<>\s@]+@[^<>\s@]+>"
+_ONE_ID = re.compile(rf"\s*{_ID}\s*")
+_IDS = re.compile(rf"\s*(?:{_ID}\s*)+")
+
+
 @dataclass(frozen=True, config=ADAPTER_CONFIG)
 class MailerSend:
     """One account at MailerSend.
 
     It has no metadata, and headers for the two dearest plans only: nothing of ours can travel
-    with the message. Its own id is in the answer. It tells the type of a file from its name.
+    with the message. Its own id is in the answer. The headers of a thread have fields of their own,
+    ``references`` on paid plans only. It tells the type of a file from its name.
     """
 
     api_token: ApiKey
@@ -93,6 +102,7 @@ class MailerSend:
         reply_to_max=1,
         bytes_max=25_000_000,
         headers_max=0,
+        header_fields=MappingProxyType({"in-reply-to": _ONE_ID, "references": _IDS}),
         file_extensions=_EXTENSIONS,
         tags_max=5,
         metadata=False,
@@ -179,16 +189,24 @@ def _payload(send: Send) -> dict[str, object]:
             **bodies(mail, "text", "html"),
             "attachments": [_attachment(each) for each in mail.attachments],
             "tags": list(dict.fromkeys(mail.tags))[:5],
+            **_thread(mail.headers),
         }
     )
 
 
+def _thread(headers: Mapping[str, str]) -> dict[str, object]:
+    """What the message answers. Of the one it is bare, "a valid email"; of all, as in a header.
+
+    (django-anymail, ``docs/esps/mailersend.rst``; mailersend/mailersend-php, ``README.md``.)
+    """
+    ids = {name.lower(): re.findall(_ID, value) for name, value in headers.items()}
+    answered = next(iter(ids.get("in-reply-to", ())), "")
+    return {"in_reply_to": answered[1:-1], "references": ids.get("references")}
+
+
 def _recipient(mailbox: Mailbox) -> dict[str, str]:
     """A recipient's name "may not contain ; or ,"."""
-    recipient = email_and_name(mailbox)
-    if mailbox.name:
-        recipient["name"] = re.sub("[;,]", " ", mailbox.name)
-    return recipient
+    return email_and_name(replace(mailbox, name=re.sub(" *[;,] *", " ", mailbox.name).strip()))
 
 
 def _attachment(attachment: Attachment) -> dict[str, str]:

@@ -2,6 +2,8 @@
 
 Sending    https://documentation.mailgun.com/docs/mailgun/api-reference/send/mailgun/messages/post-v3--domain-name--messages
 Queues     https://documentation.mailgun.com/docs/mailgun/api-reference/send/mailgun/messages/get-v3-domains--name--sending-queues
+Tags       https://help.mailgun.com/hc/en-us/articles/34389096824219-Tags
+           https://documentation.mailgun.com/docs/mailgun/user-manual/tracking-messages/track-tagging
 Answers    https://documentation.mailgun.com/docs/mailgun/quickstart-guide/responses
 
 Owns how a message is said to Mailgun and what its answers mean. Must not know HTTP clients.
@@ -12,6 +14,7 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections.abc import Iterator
+from itertools import islice
 from typing import ClassVar, Literal
 
 from pydantic.dataclasses import dataclass
@@ -38,8 +41,13 @@ _ANSWERS = (
     Answer(400, r"^Too many recipients", Rejected(Reason.BAD_RECIPIENT)),
     Answer(400, r"^'?from'? parameter is not a valid address", _SENDER_NOT_ALLOWED),
     Answer(400, r"^Header name must be pure ASCII", Rejected(Reason.BAD_CONTENT)),
-    # "Send options (parameters starting with o:, h:, or v:) are limited to 16 kB total"
-    Answer(400, r"^Send options .* are limited to", Rejected(Reason.TOO_LARGE)),
+    # "Send options (parameters starting with o:, h:, or v:) are limited to 16 kB total": another
+    # provider may carry the headers that are left when the labels are not to blame.
+    Answer(
+        400,
+        r"^Send options .* are limited to",
+        NotSent(Reason.HEADERS_TOO_LARGE, Blame.NOBODY),
+    ),
     # "Domain example.com is not allowed to send: " and then one of
     #   "Please activate your Mailgun account. …"
     #   "Sandbox subdomains are for test purposes only. … authorized recipients …"
@@ -52,6 +60,10 @@ _ANSWERS = (
     Answer(403, r"^Domain \S+ is not allowed to send", _SENDER_NOT_ALLOWED),
     # 401 is the bare JSON string "Forbidden"; 404 "Domain not found: …" for a wrong region, too.
 )
+
+
+_OPTIONS_BYTES_MAX = 16_000
+_TAGS_MAX = 10
 
 
 @dataclass(frozen=True, config=ADAPTER_CONFIG)
@@ -75,7 +87,14 @@ class Mailgun:
         probe="state of the sending queue, then a message in test mode",
         probe_cost="charged",
     )
-    capabilities: ClassVar[Capabilities] = Capabilities(recipients_max=1000, bytes_max=25_000_000)
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        recipients_max=1000,
+        bytes_max=25_000_000,
+        # Of the 16 kB that are for all options, the rest is for Message-Id and our id.
+        header_bytes_max=_OPTIONS_BYTES_MAX - 1_000,
+        tags_max=_TAGS_MAX,
+        metadata_bytes_max=_OPTIONS_BYTES_MAX,
+    )
     control_headers: ClassVar[tuple[str, ...]] = ("X-Mailgun-*",)
 
     def encode(self, send: Send) -> HttpCall:
@@ -161,16 +180,41 @@ def _fields(send: Send) -> Iterator[Field | File]:
         yield from (Field(name, name_addr(mailbox)) for mailbox in mailboxes)
     yield Field("subject", mail.subject)
     yield from _bodies(mail)
+    headers = tuple(_headers(send))
+    # A caller's variable of that name must not hide which message this is.
+    ours = Field("v:smsp-id", str(send.id))
+    yield from headers
+    yield from _labels(mail, _OPTIONS_BYTES_MAX - sum(map(_size, (*headers, ours))))
+    yield ours
+    yield from map(_file, mail.attachments)
+
+
+def _headers(send: Send) -> Iterator[Field]:
+    mail = send.mail
     if mail.reply_to:
         yield Field("h:Reply-To", ", ".join(map(name_addr, mail.reply_to)))
     # Honoured in the form <unique@domain> (mailgun/mailgun.js issue 394).
     yield Field("h:Message-Id", send.message_id)
     yield from (Field(f"h:{name}", value) for name, value in mail.headers.items())
-    yield from (Field("o:tag", tag) for tag in mail.tags)
-    # Ours last: a caller's variable of that name must not hide which message this is.
-    variables = {**mail.metadata, "smsp-id": str(send.id)}
-    yield from (Field(f"v:{name}", value) for name, value in variables.items())
-    yield from map(_file, mail.attachments)
+
+
+def _labels(mail: Mail, room: int) -> Iterator[Field]:
+    """Tags and metadata, as far as there is room for them: "limited to 16KB total", with headers.
+
+    A mail is worth more than its labels: the others are left out. Of tags there are at most 10,
+    "case insensitive", which "should be ascii only", of at most 128 characters.
+    """
+    tags = {tag.lower(): tag for tag in mail.tags if tag.isascii() and 0 < len(tag) <= 128}
+    labels = [Field("o:tag", tag) for tag in islice(tags.values(), _TAGS_MAX)]
+    labels += (Field(f"v:{name}", value) for name, value in mail.metadata.items())
+    for label in labels:
+        if label.name != "v:smsp-id" and _size(label) <= room:
+            room -= _size(label)
+            yield label
+
+
+def _size(field: Field) -> int:
+    return len(field.name.encode()) + len(field.value.encode())
 
 
 def _bodies(mail: Mail) -> Iterator[Field]:

@@ -9,6 +9,7 @@ Owns how a message is said to Mailjet and what its answers mean. Must not know H
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from dataclasses import replace
 from typing import ClassVar
@@ -43,14 +44,32 @@ _ANSWERS = (
     Answer(400, r"(^|; )mj-000[78] (To|Cc|Bcc)\b", Rejected(Reason.BAD_RECIPIENT)),
     # "when the payload size is over the limit"
     Answer(400, r"(^|; )mj-0011\b", Rejected(Reason.TOO_LARGE)),
-    # No content at all, a header that has a property of its own, too long, too many, empty
+    # "when one of the forbidden headers … is set": another provider may carry it. More of them are
+    # forbidden than are listed.
+    Answer(400, r"(^|; )send-0011\b", NotSent(Reason.HEADER_NOT_TAKEN, Blame.NOBODY)),
+    # No content at all, too long, too many, empty
     Answer(
         400,
-        r"(^|; )(send-0003|send-0011|mj-0006|mj-0008|mj-0012|mj-0013)\b",
+        r"(^|; )(send-0003|mj-0006|mj-0008|mj-0012|mj-0013)\b",
         Rejected(Reason.BAD_CONTENT),
     ),
     # "when API key is suspended"; a wrong one is mj-0015
     Answer(401, r"(^|; )mj-0001\b", NotSent(Reason.SUSPENDED, Blame.ACCOUNT)),
+)
+
+
+# Of its "List of forbidden headers", those that a caller may set.
+_FORBIDDEN = frozenset(
+    {
+        "delivered-to",
+        "domainkey-status",
+        "list-id",
+        "received-spf",
+        "user-agent",
+        "x-csa-complaints",
+        "x-feedback-id",
+        "x-mailer",
+    }
 )
 
 
@@ -77,7 +96,9 @@ class Mailjet:
         bytes_max=15_000_000,
         subject_max=255,
         headers_max=50,
+        headers_refused=_FORBIDDEN,
         attachments_max=50,
+        empty_files=False,
         tags_max=1,
     )
     control_headers: ClassVar[tuple[str, ...]] = ("X-MJ-*", "X-Mailjet-*")
@@ -171,12 +192,29 @@ def _mailbox(mailbox: Mailbox) -> dict[str, str]:
 def _attachment(attachment: Attachment) -> dict[str, str]:
     """Name and type may not be empty."""
     fields = {
-        "ContentType": attachment.content_type or "application/octet-stream",
+        "ContentType": _media_type(attachment.content_type) or "application/octet-stream",
         "Filename": attachment.filename or "attachment",
         "Base64Content": base64(attachment),
     }
     content_id = attachment.content_id
     return fields if content_id is None else fields | {"ContentID": content_id}
+
+
+def _media_type(content_type: str) -> str:
+    """The type, without the charset of a text, to which Mailjet adds one of its own: UTF-8.
+
+    (django-anymail, ``backends/mailjet.py``.) A text in any other goes as a file of no known kind,
+    byte for byte, rather than under a wrong name.
+    """
+    if not content_type.lower().startswith("text/"):
+        return content_type
+    charset = _CHARSET.search(content_type)
+    known = charset is None or charset[1].lower() in _UTF8
+    return _CHARSET.sub("", content_type) if known else ""
+
+
+_UTF8 = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
+_CHARSET = re.compile(r' *; *charset="?([^";]*)"?', re.IGNORECASE)
 
 
 def _first(value: object) -> object:

@@ -9,7 +9,6 @@ Owns how a message is said to Mailtrap and what its answers mean. Must not know 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import ClassVar
 
 import orjson
@@ -21,7 +20,7 @@ from smsp.providers import answers, recipients
 from smsp.providers.answers import Answer
 from smsp.providers.credentials import ADAPTER_CONFIG, ApiKey
 from smsp.providers.headers import ascii_name_addr, encoded
-from smsp.providers.payload import base64, bodies, email_and_name, filled
+from smsp.providers.payload import base64, bodies, email_and_name, filled, within
 from smsp.providers.poll import poll
 from smsp.providers.protocols import Capabilities, Facts, HttpCall, HttpReply, ProbeCall
 
@@ -51,7 +50,8 @@ class Mailtrap:
     """One account at Mailtrap, on its transactional stream.
 
     Several reply-to addresses travel as a header, since its field takes one. A local part that is
-    not ASCII, and a Message-ID of ours, are not documented: neither is claimed.
+    not ASCII, and a Message-ID of ours, are not documented: neither is claimed. File names beyond
+    ASCII reach some readers garbled (django-anymail, ``docs/esps/mailtrap.rst``).
     """
 
     api_token: ApiKey
@@ -63,7 +63,13 @@ class Mailtrap:
         probe_cost="none",
     )
     capabilities: ClassVar[Capabilities] = Capabilities(
-        to_max=1000, cc_max=1000, bcc_max=1000, bytes_max=10_000_000, tags_max=1
+        to_max=1000,
+        cc_max=1000,
+        bcc_max=1000,
+        bytes_max=10_000_000,
+        ascii_filenames=True,
+        tags_max=1,
+        metadata_bytes_max=_VARIABLES_BYTES_MAX,
     )
     control_headers: ClassVar[tuple[str, ...]] = ("X-MT-*",)
 
@@ -126,7 +132,9 @@ def _payload(send: Send) -> dict[str, object]:
             **bodies(mail, "text", "html"),
             "category": next(iter(mail.tags), "")[:_CATEGORY_CHARACTERS_MAX],
             "headers": _headers(mail),
-            "custom_variables": _variables(send),
+            "custom_variables": within(
+                _VARIABLES_BYTES_MAX, mail.metadata, {"smsp-id": str(send.id)}
+            ),
             "attachments": list(map(_attachment, mail.attachments)),
         }
     )
@@ -138,19 +146,6 @@ def _headers(mail: Mail) -> dict[str, str]:
     if mail.reply_to:
         headers["Reply-To"] = ", ".join(map(ascii_name_addr, mail.reply_to))
     return headers
-
-
-def _variables(send: Send) -> Mapping[str, str]:
-    """Our id, and as much of the metadata as there is room for: 1,000 bytes of JSON in all.
-
-    A mail is worth more than its labels: the rest is left out.
-    """
-    variables = {"smsp-id": str(send.id)}
-    for name, value in send.mail.metadata.items():
-        longer = {name: value} | variables
-        if len(orjson.dumps(longer)) <= _VARIABLES_BYTES_MAX:
-            variables = longer
-    return variables
 
 
 def _attachment(attachment: Attachment) -> dict[str, str]:

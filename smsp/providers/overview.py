@@ -36,9 +36,17 @@ def limits_of(can: Capabilities) -> Iterator[str]:
     }
     if can.bytes_max is not None:
         yield f"{can.bytes_max / 1_000_000:g} MB"
+    if can.body_bytes_max is not None:
+        yield f"{can.body_bytes_max / 1_000_000:g} MB a body"
     for what, most in bounds.items():
         if most is not None:
-            yield f"{most or 'no'} {what.removesuffix('s') if most == 1 else what}"
+            fields = can.header_fields if what == "custom headers" else ()
+            but = " but " + " and ".join(f"`{name}`" for name in fields) if fields else ""
+            yield f"{most or 'no'} {what.removesuffix('s') if most == 1 else what}{but}"
+    if can.header_bytes_max is not None:
+        yield f"{can.header_bytes_max / 1_000:g} kB of headers"
+    if can.metadata_bytes_max is not None:
+        yield f"{can.metadata_bytes_max / 1_000:g} kB of metadata"
     if can.text_min is not None:
         yield f"subject, text and HTML of {can.text_min} characters each"
     flags = {
@@ -49,6 +57,9 @@ def limits_of(can: Capabilities) -> Iterator[str]:
         "ASCII file names": can.ascii_filenames,
         "files whose type fits their name": can.fitting_file_types,
         "files of known types only": can.file_extensions is not None,
+        "no empty files": not can.empty_files,
+        "not every custom header": bool(can.headers_refused),
+        f"no `{can.template_mark}` in subject, headers and names": can.template_mark is not None,
         "non-ASCII local parts": can.smtputf8,
     }
     yield from (words for words, holds in flags.items() if holds)

@@ -55,7 +55,7 @@ class Postal:
 
     Not by ``send/raw``, which would carry more: it adds no Date, and an adapter has no clock.
     Postal writes a Message-ID of its own, so that our id travels in a header. It refuses a file
-    without content.
+    without content ("AttachmentMissingData").
     """
 
     api_key: ApiKey
@@ -73,6 +73,7 @@ class Postal:
         bcc_max=50,
         reply_to_max=1,
         inline=False,
+        empty_files=False,
         tags_max=1,
         metadata=False,
     )

@@ -4,6 +4,7 @@ Sending   https://postmarkapp.com/developer/api/email-api
 Answers   https://postmarkapp.com/developer/api/overview
 Metadata  https://postmarkapp.com/support/article/1125-custom-metadata-faq
 Server    https://postmarkapp.com/developer/api/server-api
+Sizes     https://postmarkapp.com/support/article/1056-what-are-the-attachment-and-email-size-limits
 
 Owns how a message is said to Postmark and what its answers mean. Must not know HTTP clients.
 """
@@ -66,6 +67,9 @@ _ANSWERS = (
     Answer(422, r"^411\b", Rejected(Reason.BAD_CONTENT)),
     # "Account is Pending", "Account May Not Send"
     Answer(422, r"^41[23]\b", _SUSPENDED),
+    # "The 'MessageStream' provided does not exist on this server.", or is for inbound mail; 1226
+    # is said of the same where streams are asked for.
+    Answer(422, r"^(1226|1235|1236)\b", NotSent(Reason.MISCONFIGURED, Blame.ACCOUNT)),
     # "Rate Limit Exceeded", should it come with a 422
     Answer(422, r"^429\b", NotSent(Reason.THROTTLED, Blame.THROTTLE)),
     # "During planned service outages, Postmark API services will return this HTTP response and
@@ -97,7 +101,7 @@ class Postmark:
         probe_cost="none",
     )
     capabilities: ClassVar[Capabilities] = Capabilities(
-        recipients_max=50, bytes_max=10_000_000, tags_max=1
+        recipients_max=50, bytes_max=10_000_000, body_bytes_max=5_000_000, tags_max=1
     )
     control_headers: ClassVar[tuple[str, ...]] = ("X-PM-*",)
 

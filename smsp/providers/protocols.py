@@ -8,11 +8,13 @@ provider that speaks no HTTP, and so brings its provider itself.
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import ClassVar, Literal, Protocol, Self, TypeGuard, runtime_checkable
 from uuid import UUID
 
@@ -64,12 +66,15 @@ class ProbeCall:
     sends: bool
 
 
+def _no_patterns() -> Mapping[str, re.Pattern[str]]:
+    return MappingProxyType({})
+
+
 @dataclass(frozen=True, slots=True)
 class Capabilities:
     """What a provider can carry. A message that it cannot is not put to it at all.
 
-    ``None`` for a bound: it has none tighter than SMSP's own door. Bytes are those of bodies and
-    base64 attachments together.
+    ``None`` for a bound: it has none tighter than SMSP's own door.
     """
 
     recipients_max: int | None = None
@@ -78,12 +83,25 @@ class Capabilities:
     bcc_max: int | None = None
     reply_to_max: int | None = None
     bytes_max: int | None = None
+    """Bytes of the whole message as it is mailed, in MIME."""
+    body_bytes_max: int | None = None
+    """UTF-8 bytes of each body."""
     subject_max: int | None = None
     """Characters."""
     text_min: int | None = None
     """Characters that subject, text and HTML must each have, and both bodies be there."""
     headers_max: int | None = None
     """Custom headers; 0: it takes none."""
+    header_bytes_max: int | None = None
+    """UTF-8 bytes of the custom headers and of the reply-to addresses, with their names."""
+    headers_refused: frozenset[str] = frozenset()
+    """Custom headers that it takes from nobody, lower-case."""
+    header_fields: Mapping[str, re.Pattern[str]] = field(default_factory=_no_patterns)
+    """Custom headers, lower-case, that do not count because it has fields for them, and what a
+    value must match to fit there."""
+    template_mark: str | None = None
+    """What opens an expression of its template language, which cannot be turned off in the
+    subject, in headers and in the mailboxes that they show."""
     attachments_max: int | None = None
     file_extensions: frozenset[str] | None = None
     """The only file name extensions it takes, lower-case, without the dot."""
@@ -96,10 +114,14 @@ class Capabilities:
     ascii_headers: bool = False
     """Custom header values must be ASCII."""
     ascii_filenames: bool = False
+    empty_files: bool = True
+    """Takes attachments without content."""
     tags_max: int | None = None
     """Tags passed on; surplus ones are left out, and never keep a message from going."""
     metadata: bool = True
     """Whether metadata is passed on; where not, it is left out."""
+    metadata_bytes_max: int | None = None
+    """Bytes of metadata passed on, our id included; what is above that is left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +165,8 @@ class Adapter(Protocol):
 class IdempotentAdapter(Adapter, Protocol):
     """An adapter whose provider recognises a repeated request by a key of ours.
 
-    Only Resend and Brevo document that. With it, a doubt can be resolved by asking again.
+    Only Resend, Brevo and SparkPost document that. With it, a doubt can be resolved by asking
+    again.
     """
 
     def keyed(self, call: HttpCall, key: UUID) -> HttpCall:

@@ -24,7 +24,8 @@ from smsp.outcome import Blame, NotSent, Outcome, Reason, Rejected, Sent
 from smsp.providers import answers
 from smsp.providers.answers import Answer
 from smsp.providers.credentials import ADAPTER_CONFIG, ApiKey
-from smsp.providers.headers import encoded, quoted
+from smsp.providers.headers import encoded
+from smsp.providers.payload import within
 from smsp.providers.poll import poll
 from smsp.providers.protocols import Capabilities, Facts, HttpCall, HttpReply, ProbeCall
 
@@ -49,6 +50,9 @@ _ANSWERS = (
 )
 
 
+_METADATA_BYTES_MAX = 10_000
+
+
 @dataclass(frozen=True, config=ADAPTER_CONFIG)
 class SendGrid:
     """One SendGrid account, or a subuser of it. ``region`` is ``eu`` for an EU regional subuser.
@@ -67,8 +71,15 @@ class SendGrid:
         probe="a message in sandbox mode",
         probe_cost="none",
     )
+    # Custom arguments "may not exceed 10,000 bytes". File names beyond ASCII reach some readers
+    # garbled (django-anymail, ``docs/esps/sendgrid.rst``).
     capabilities: ClassVar[Capabilities] = Capabilities(
-        recipients_max=1000, bytes_max=30_000_000, tags_max=10
+        recipients_max=1000,
+        bytes_max=30_000_000,
+        ascii_filenames=True,
+        empty_files=False,
+        tags_max=10,
+        metadata_bytes_max=_METADATA_BYTES_MAX,
     )
     control_headers: ClassVar[tuple[str, ...]] = ("X-SMTPAPI",)
 
@@ -128,8 +139,7 @@ def _payload(send: Send) -> dict[str, object]:
             **{name: encoded(value) for name, value in mail.headers.items()},
             "Message-ID": send.message_id,
         },
-        # Ours last: a caller's argument of that name must not hide which message this is.
-        "custom_args": {**mail.metadata, "smsp-id": str(send.id)},
+        "custom_args": within(_METADATA_BYTES_MAX, mail.metadata, {"smsp-id": str(send.id)}),
     }
     lists: dict[str, list[object]] = {
         "reply_to_list": [_mailbox(mailbox) for mailbox in _unique(mail.reply_to, set())],
@@ -147,7 +157,7 @@ def _recipients(mail: Mail) -> dict[str, object]:
     seen: set[str] = set()
     places = (("to", mail.to), ("cc", mail.cc), ("bcc", mail.bcc))
     unique = {
-        place: [_recipient(mailbox) for mailbox in _unique(mailboxes, seen)]
+        place: [_mailbox(mailbox) for mailbox in _unique(mailboxes, seen)]
         for place, mailboxes in places
     }
     return {place: recipients for place, recipients in unique.items() if recipients}
@@ -160,20 +170,12 @@ def _unique(mailboxes: Iterable[Mailbox], seen: set[str]) -> Iterator[Mailbox]:
             yield mailbox
 
 
-def _recipient(mailbox: Mailbox) -> dict[str, str]:
-    """Names of recipients are copied into the header as they are, so they must be quoted by us.
-
-    Without quotes "Figma, Inc." has become two recipients, and any of ``(),:;<>@[]`` loses the
-    mail (sendgrid/sendgrid-python issue 291, sendgrid/sendgrid-ruby issues 77 and 394). Names in
-    ``from`` and ``reply_to_list`` SendGrid quotes itself.
-    """
-    recipient = _mailbox(mailbox)
-    if re.search(r'[(),:;<>@\[\]"\\]', mailbox.name):
-        recipient["name"] = quoted(mailbox.name)
-    return recipient
-
-
 def _mailbox(mailbox: Mailbox) -> dict[str, str]:
+    """A name goes as it is: SendGrid quotes it in the header.
+
+    It did not always, so that quotes of the client's own were needed; now they would be shown
+    (django-anymail, changes of version 13.0).
+    """
     name = {"name": mailbox.name} if mailbox.name else {}
     return {"email": mailbox.address} | name
 

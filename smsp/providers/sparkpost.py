@@ -3,6 +3,9 @@
 Sending   https://developers.sparkpost.com/api/transmissions/
 Cc, Bcc   https://support.sparkpost.com/docs/faq/cc-bcc-with-rest-api
 Errors    https://support.sparkpost.com/docs/tech-resources/extended-error-codes
+Repeated  https://developers.sparkpost.com/api/transmissions/#header-idempotent-requests
+          https://github.com/SparkPost/developers.sparkpost.com/pull/590
+Templates https://developers.sparkpost.com/api/template-language/
 Sink      https://support.sparkpost.com/docs/faq/using-sink-server
 Account   https://developers.sparkpost.com/api/account/
 
@@ -14,17 +17,27 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import ClassVar, Literal
+from uuid import UUID
 
 import orjson
 from pydantic.dataclasses import dataclass
 
 from smsp.mail import Attachment, Mail, Mailbox, Send
-from smsp.outcome import Blame, NotSent, Outcome, Reason, RefusedRecipients, Rejected, Sent
+from smsp.outcome import (
+    Blame,
+    NotSent,
+    Outcome,
+    Reason,
+    RefusedRecipients,
+    Rejected,
+    Sent,
+    Unknown,
+)
 from smsp.providers import answers, recipients
 from smsp.providers.answers import Answer
 from smsp.providers.credentials import ADAPTER_CONFIG, ApiKey
-from smsp.providers.headers import encoded, name_addr
-from smsp.providers.payload import base64, bodies, filled
+from smsp.providers.headers import name_addr
+from smsp.providers.payload import base64, bodies, filled, within
 from smsp.providers.poll import poll
 from smsp.providers.protocols import Capabilities, Facts, HttpCall, HttpReply, ProbeCall
 
@@ -43,19 +56,31 @@ _ANSWERS = (
     Answer(400, r"(^|; )1901\b", _BAD_CONTENT),
     # "At least one valid recipient is required"
     Answer(400, r"(^|; )5002\b", _BAD_RECIPIENT),
-    # "Sending domain blacklisted", "Invalid domain: Unconfigured Sending Domain <example.com>"
-    Answer(400, r"(^|; )700[01]\b", NotSent(Reason.SENDER_NOT_ALLOWED, Blame.NOBODY)),
-    # "permission denied"
-    Answer(403, r"(^|; )1100\b", NotSent(Reason.FORBIDDEN, Blame.ACCOUNT)),
+    # "Sending domain blacklisted", "Invalid domain: Unconfigured Sending Domain <example.com>", "No
+    # local part specified in sender address"
+    Answer(400, r"(^|; )(700[01]|2008)\b", NotSent(Reason.SENDER_NOT_ALLOWED, Blame.NOBODY)),
+    # "permission denied", "No license"
+    Answer(403, r"(^|; )(1100|1601)\b", NotSent(Reason.FORBIDDEN, Blame.ACCOUNT)),
+    # The first request with our key has not been answered yet.
+    Answer(409, r"(^|; )1601\b", Unknown(Reason.STILL_RUNNING, Blame.NOBODY)),
+    # 1600: our key with another message. Something was sent with it; so it may have been with any
+    # 409 that we cannot read.
+    Answer(409, r"", Unknown(Reason.BAD_ANSWER, Blame.NOBODY)),
     # "Exceed Sending Limit" (hourly, daily, sandbox): a status that only SparkPost has
     Answer(420, r"", NotSent(Reason.NO_CREDITS, Blame.ACCOUNT)),
-    # Template language, headers and MIME: 3000 to 3050; a restricted header, too many: 10000, 10002
-    Answer(422, r"(^|; )(30[0-9]{2}|1000[02])\b", _BAD_CONTENT),
+    # Custom headers that are restricted, together too large, or too many: SparkPost's own bounds,
+    # so that another provider may carry them.
+    Answer(422, r"(^|; )10000\b", NotSent(Reason.HEADER_NOT_TAKEN, Blame.NOBODY)),
+    Answer(413, r"(^|; )10001\b", NotSent(Reason.HEADERS_TOO_LARGE, Blame.NOBODY)),
+    Answer(422, r"(^|; )10002\b", NotSent(Reason.TOO_MANY_HEADERS, Blame.NOBODY)),
+    # Template language, headers and MIME
+    Answer(422, r"(^|; )30[0-9]{2}\b", _BAD_CONTENT),
     # "Message generation module not available": "retry, likely transient error"
     Answer(503, r"^1900: ", NotSent(Reason.UNAVAILABLE, Blame.PROVIDER)),
 )
 
 _SINK = "sink.sparkpostmail.com"
+_METADATA_BYTES_MAX = 10_000
 
 
 @dataclass(frozen=True, config=ADAPTER_CONFIG)
@@ -74,13 +99,27 @@ class SparkPost:
         probe="state of the account, then a message to SparkPost's sink",
         probe_cost="counted",
     )
-    capabilities: ClassVar[Capabilities] = Capabilities(bytes_max=20_000_000, tags_max=1)
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        bytes_max=20_000_000,
+        # "Headers are still passed to the substitution engine" without ``perform_substitutions``,
+        # and the macros that would write brackets are then off.
+        template_mark="{{",
+        tags_max=1,
+        metadata_bytes_max=_METADATA_BYTES_MAX,
+    )
     control_headers: ClassVar[tuple[str, ...]] = ("X-MSYS-*",)
 
     def encode(self, send: Send) -> HttpCall:
         """One transmission with all the recipients, so that everybody gets the same message."""
         headers = (*self._headers(), ("Content-Type", "application/json"))
         return HttpCall("POST", self._url("transmissions"), headers, orjson.dumps(_payload(send)))
+
+    def keyed(self, call: HttpCall, key: UUID) -> HttpCall:
+        """The call with a key that SparkPost knows for 24 hours: a repetition gets the same answer.
+
+        That has ``X-Idempotent-Replayed: true``, and the message is not sent again.
+        """
+        return replace(call, headers=(*call.headers, ("Idempotency-Key", str(key))))
 
     def decode(self, reply: HttpReply) -> Outcome:
         """200 that counts an accepted recipient is sent; one that counts none is refused.
@@ -153,7 +192,8 @@ def _refused(reply: HttpReply, accepted: int, rejected: object) -> RefusedRecipi
 def _payload(send: Send) -> dict[str, object]:
     mail = send.mail
     payload: dict[str, object] = {
-        # Otherwise anything in double curly brackets would be taken for its template language.
+        # Otherwise anything in double curly brackets would be taken for its template language; in
+        # the bodies, that is: headers go through it whatever is asked for.
         # A message that is not called transactional loses a List-Unsubscribe of its own
         # (SparkPost/python-sparkpost issue 163).
         "options": {"perform_substitutions": False, "transactional": True},
@@ -161,8 +201,7 @@ def _payload(send: Send) -> dict[str, object]:
         "content": _content(mail),
         # One of at most 64 bytes, and a mail is worth more than its labels: others are left out.
         "campaign_id": next((tag for tag in mail.tags if len(tag.encode()) <= 64), ""),
-        # Ours last: a caller's entry of that name must not hide which message this is.
-        "metadata": {**mail.metadata, "smsp-id": str(send.id)},
+        "metadata": within(_METADATA_BYTES_MAX, mail.metadata, {"smsp-id": str(send.id)}),
     }
     return filled(payload)
 
@@ -175,16 +214,18 @@ def _recipients(mail: Mail) -> list[dict[str, object]]:
 
 
 def _content(mail: Mail) -> dict[str, object]:
-    """Mailboxes are written as in a header, in Unicode."""
+    """Mailboxes are written as in a header, in Unicode.
+
+    "Each header value is expected in the UTF-8 charset without RFC2047 encoding."
+    """
     attached = [attachment for attachment in mail.attachments if not attachment.inline]
     inline = [attachment for attachment in mail.attachments if attachment.inline]
-    headers = {name: encoded(value) for name, value in mail.headers.items()}
     content: dict[str, object] = {
         "from": name_addr(mail.sender),
         "reply_to": _mailboxes(mail.reply_to),
         "subject": mail.subject or " ",  # required
         **bodies(mail, "text", "html"),
-        "headers": headers | ({"CC": _mailboxes(mail.cc)} if mail.cc else {}),
+        "headers": {**mail.headers} | ({"CC": _mailboxes(mail.cc)} if mail.cc else {}),
         "attachments": [_file(each, each.filename or "attachment") for each in attached],
         # The HTML refers to an inline image by its name.
         "inline_images": [_file(each, each.content_id or "") for each in inline],

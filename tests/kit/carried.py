@@ -34,7 +34,11 @@ def _fitted(mail: Mail, limits: Capabilities) -> Mail:
         reply_to=mail.reply_to[: limits.reply_to_max],
         **(texts | ({"html": "<p>Hi"} if needs_html else {})),
         headers=dict(headers[: limits.headers_max]),
-        attachments=tuple(_fitted_file(each, limits) for each in mail.attachments),
+        attachments=tuple(
+            _fitted_file(each, limits)
+            for each in mail.attachments
+            if each.content or limits.empty_files
+        ),
     )
 
 

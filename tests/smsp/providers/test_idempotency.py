@@ -21,9 +21,11 @@ from tests.smsp.providers.test_http import CountedProgress
 
 
 @pytest.mark.parametrize("kind", ADAPTERS)
-def test_only_resend_and_brevo_document_it(kind):
+def test_only_those_that_document_it_claim_it(kind):
     """To claim it for another would turn a doubt into a second mail."""
-    assert isinstance(ADAPTERS[kind], IdempotentAdapter) is (kind in {"resend", "brevo"})
+    assert isinstance(ADAPTERS[kind], IdempotentAdapter) is (
+        kind in {"brevo", "resend", "sparkpost"}
+    )
 
 
 def test_every_kind_is_looked_at():

@@ -7,10 +7,13 @@ import re
 from base64 import b64decode
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from smsp.carriage import why_not_carried
 from smsp.mail import Attachment, Send
+from smsp.outcome import Reason
 from smsp.providers.mailersend import MailerSend
 from tests.kit.carried import carried_by
 from tests.kit.mails import mailbox, send
@@ -90,6 +93,30 @@ def test_a_file_without_a_name_gets_one():
     """The name is required."""
     (file,) = payload_of(send(attachments=(Attachment("", "", b"x"),)))["attachments"]
     assert file["filename"] == "attachment"
+
+
+@pytest.mark.parametrize(
+    ("headers", "reason"),
+    [
+        ({"In-Reply-To": "<a@example.com>"}, None),
+        ({"in-reply-to": " <a@example.com> ", "REFERENCES": "<a@example.com><b@c>\t<d@e>"}, None),
+        ({"In-Reply-To": "<a@example.com> <b@example.com>"}, Reason.TOO_MANY_HEADERS),
+        ({"In-Reply-To": "your letter of yesterday"}, Reason.TOO_MANY_HEADERS),
+        ({"References": "<a@example.com> and others"}, Reason.TOO_MANY_HEADERS),
+        ({"References": ""}, Reason.TOO_MANY_HEADERS),
+        ({"X-Other": "<a@example.com>"}, Reason.TOO_MANY_HEADERS),
+    ],
+)
+def test_only_the_headers_of_a_thread_are_carried(headers, reason):
+    """If they hold what the fields for them take: one id that is answered, ids referred to."""
+    assert why_not_carried(send(headers=headers).mail, MAILERSEND.capabilities) is reason
+
+
+def test_a_name_of_nothing_but_separators_is_none():
+    """The address is what counts."""
+    assert payload_of(send(to=(mailbox("bob@example.org", ";,"),)))["to"] == [
+        {"email": "bob@example.org"}
+    ]
 
 
 def test_what_mailersend_carries():

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from email.utils import getaddresses
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from smsp.carriage import why_not_carried
 from smsp.mail import Attachment, Send
+from smsp.outcome import Reason
 from smsp.providers.mailgun import Mailgun
 from tests.kit.forms import Part, read_form
 from tests.kit.mails import mailbox, send, sends
@@ -78,7 +81,8 @@ def test_headers_tags_and_metadata_are_read_back(message):
     variables = {f"v:{name}": value for name, value in mail.metadata.items()}
     ours = {"h:Message-Id": message.message_id, "v:smsp-id": str(message.id)}
     assert said == headers | variables | ours
-    assert values(parts, "o:tag") == list(mail.tags)
+    tags = {tag.lower(): tag for tag in mail.tags if tag.isascii()}
+    assert values(parts, "o:tag") == list(tags.values())
 
 
 @given(st.text(), st.text(), st.text())
@@ -103,6 +107,38 @@ def test_a_file_without_a_name_gets_one():
 
 def _with_nameless_file() -> Send:
     return send(attachments=(Attachment("", "text/plain", b"x"),))
+
+
+LONG = {f"name-{n}": "x" * 900 for n in range(30)}
+
+
+def options_of(message: Send) -> list[Part]:
+    """What counts towards the 16 KB of options."""
+    return [part for part in form_of(message) if part.name.startswith(("h:", "o:", "v:"))]
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"X-Long": "y" * 998}, {f"X-{n}": "y" * 998 for n in range(14)}]
+)
+def test_options_are_bounded(headers):
+    """Headers and our id go; of the metadata, what there is room for in 16 KB."""
+    message = send(headers=headers, metadata=LONG, tags=("invoice",))
+    assert why_not_carried(message.mail, MAILGUN.capabilities) is None
+    options = options_of(message)
+    names = [part.name for part in options]
+    size = sum(len(part.name) + len(part.text.encode()) for part in options)
+    assert 16_000 - 1_000 < size <= 16_000
+    assert {f"h:{name}" for name in headers} < set(names)
+    assert names[-1] == "v:smsp-id"
+    kept = [name for name in names if name.startswith("v:name")]
+    assert kept == [f"v:{name}" for name in LONG][: len(kept)]
+
+
+def test_headers_above_the_bound_pass_mailgun_over():
+    """They cannot be left out, and it would refuse the message for them."""
+    headers = {f"X-{n}": "y" * 998 for n in range(15)}
+    mail = send(headers=headers).mail
+    assert why_not_carried(mail, MAILGUN.capabilities) is Reason.HEADERS_TOO_LARGE
 
 
 def test_what_mailgun_carries():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from smsp.providers import KINDS
@@ -35,9 +37,13 @@ def test_a_row():
     ]
 
 
-def test_only_two_are_idempotent():
+def test_three_are_idempotent():
     """The others document no such thing."""
-    assert {kind for kind in KINDS if row_of(kind)[-1] == "yes"} == {"resend", "brevo"}
+    assert {kind for kind in KINDS if row_of(kind)[-1] == "yes"} == {
+        "brevo",
+        "resend",
+        "sparkpost",
+    }
 
 
 def test_what_costs_money_stands_out():
@@ -62,6 +68,25 @@ def test_what_costs_money_stands_out():
             ["ASCII header values", "ASCII file names", "files of known types only"],
         ),
         (Capabilities(smtputf8=True), ["non-ASCII local parts"]),
+        (
+            Capabilities(body_bytes_max=5_000_000, header_bytes_max=15_000),
+            ["5 MB a body", "15 kB of headers"],
+        ),
+        (Capabilities(metadata_bytes_max=10_000), ["10 kB of metadata"]),
+        (
+            Capabilities(headers_max=0, header_fields={"references": re.compile("")}),
+            ["no custom headers but `references`"],
+        ),
+        (
+            Capabilities(
+                empty_files=False, headers_refused=frozenset({"x-mailer"}), template_mark="{{"
+            ),
+            [
+                "no empty files",
+                "not every custom header",
+                "no `{{` in subject, headers and names",
+            ],
+        ),
     ],
 )
 def test_limits_in_words(limits, words):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from base64 import b64decode
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smsp.mail import Attachment
-from smsp.providers.payload import base64, bodies, email_and_name, filled
+from smsp.providers.payload import base64, bodies, email_and_name, filled, within
 from tests.kit.mails import mailbox, send
 
 
@@ -45,3 +46,37 @@ def test_a_mailbox_without_a_name_has_no_empty_one():
     """Some providers refuse a name that is empty."""
     assert email_and_name(mailbox("a@b.example")) == {"email": "a@b.example"}
     assert email_and_name(mailbox("a@b.example", "A")) == {"email": "a@b.example", "name": "A"}
+
+
+OURS = {"id": "1234"}
+entries = st.dictionaries(st.text(max_size=8), st.text(max_size=12), max_size=6)
+
+
+def json_bytes(value: object) -> int:
+    """As they travel: without spaces, in UTF-8."""
+    return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
+
+
+@given(metadata=entries, bytes_max=st.integers(json_bytes(OURS), 120))
+def test_metadata_that_has_room_is_kept_and_ours_always(metadata, bytes_max):
+    """Nothing is cut, the order stays, and what is left out would not have fitted."""
+    kept = within(bytes_max, metadata, OURS)
+    assert json_bytes(kept) <= bytes_max
+    assert list(kept.items())[-1] == ("id", "1234")
+    others = {name: value for name, value in kept.items() if name not in OURS}
+    assert list(others.items()) == [each for each in metadata.items() if each in others.items()]
+    left_out = metadata.keys() - kept.keys()
+    assert all(json_bytes(kept | {name: metadata[name]}) > bytes_max for name in left_out)
+
+
+def test_all_of_the_metadata_fits_exactly():
+    """To the last byte."""
+    metadata = {"a": "b", "ü": '"\n'}
+    size = json_bytes(metadata | OURS)
+    assert within(size, metadata, OURS) == metadata | OURS
+    assert within(size - 1, metadata, OURS) == {"a": "b"} | OURS
+
+
+def test_an_entry_that_is_called_like_ours_is_left_out():
+    """It must not hide which message this is."""
+    assert within(1_000, {"id": "mine", "a": "b"}, OURS) == {"a": "b", "id": "1234"}

@@ -105,5 +105,6 @@ def test_what_postmark_carries():
     """50 recipients and 10 MB a message, one tag; no local part that is not ASCII."""
     can = POSTMARK.capabilities
     assert (can.recipients_max, can.bytes_max, can.tags_max) == (50, 10_000_000, 1)
+    assert can.body_bytes_max == 5_000_000
     assert not can.smtputf8
     assert POSTMARK.control_headers == ("X-PM-*",)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import threading
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import pytest
 
+from smsp.mail import Attachment
 from smsp.outcome import Sent
+from smsp.providers.encoding import LARGE_BYTES
 from smsp.providers.http import HttpProvider
 from smsp.providers.protocols import HttpCall
 from smsp.providers.sendgrid import SendGrid
@@ -83,3 +86,40 @@ async def test_other_providers_are_asked_for_no_signature(autojump_clock):
     (seen,) = far.seen
     assert seen.request.headers["authorization"] == "Bearer SG.key"
     assert "x-amz-date" not in seen.request.headers
+
+
+@dataclass(frozen=True)
+class Watched:
+    """An adapter that tells in which threads its calls were signed."""
+
+    ses: Ses = SES
+    threads: list[threading.Thread] = field(default_factory=list)
+
+    def encode(self, message):
+        """As SES does."""
+        return self.ses.encode(message)
+
+    def decode(self, reply):
+        """As SES does."""
+        return self.ses.decode(reply)
+
+    def sign(self, call, at):
+        """As SES does, seen."""
+        self.threads.append(threading.current_thread())
+        return self.ses.sign(call, at)
+
+
+@pytest.mark.parametrize("size", [1, LARGE_BYTES // 2, 3 * LARGE_BYTES // 4, LARGE_BYTES])
+async def test_a_large_call_is_signed_where_nobody_waits(size):
+    """A digest of all its bytes takes time that others would miss; of a small one, less than that.
+
+    What is measured is the call: a file is larger there than in the message.
+    """
+    far, adapter = Far(TAKEN), Watched()
+    message = send(attachments=(Attachment("a.bin", "application/pdf", b"x" * size),))
+    assert await provider_of(far, adapter).send(message, Progress()) == Sent("m-1")
+    call = SES.encode(message)
+    (seen,) = far.seen
+    assert authorization_of(seen.request) == signed(call)
+    on_the_loop = [thread is threading.current_thread() for thread in adapter.threads]
+    assert on_the_loop == [len(call.body) <= LARGE_BYTES]

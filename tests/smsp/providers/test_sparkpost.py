@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from base64 import b64decode
-from email.header import decode_header, make_header
 from email.utils import getaddresses, parseaddr
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from smsp.carriage import why_not_carried
 from smsp.mail import Attachment, Send
+from smsp.outcome import Reason
 from smsp.providers.sparkpost import SparkPost
 from tests.kit.carried import carried_by
-from tests.kit.mails import mailbox, send
+from tests.kit.mails import SEND_ID, mailbox, send
 
 SPARKPOST = SparkPost(api_key="sp-key")
 sends = carried_by(SPARKPOST.capabilities)
@@ -87,13 +90,11 @@ def _as_file(file: Any) -> tuple[str, str, bytes]:
 
 @given(sends)
 def test_headers_and_metadata_are_read_back(message):
-    """Values of headers are ASCII on the wire; with the metadata goes our id."""
+    """Values of headers are in Unicode, as they were; with the metadata goes our id."""
     payload, mail = payload_of(message), message.mail
     headers = payload["content"].get("headers", {})
     headers.pop("CC", None)
-    assert all(value.isascii() for value in headers.values())
-    decoded = {name: str(make_header(decode_header(value))) for name, value in headers.items()}
-    assert decoded == dict(mail.headers)
+    assert headers == dict(mail.headers)
     assert payload["metadata"] == {**mail.metadata, "smsp-id": str(message.id)}
 
 
@@ -125,3 +126,39 @@ def test_what_sparkpost_carries():
     can = SPARKPOST.capabilities
     assert (can.bytes_max, can.tags_max, can.smtputf8) == (20_000_000, 1, False)
     assert SPARKPOST.control_headers == ("X-MSYS-*",)
+
+
+def test_headers_have_no_encoded_words():
+    """SparkPost wants them in UTF-8, and encodes them itself."""
+    content = payload_of(send(headers={"X-Campaign": "Frühling"}))["content"]
+    assert content["headers"] == {"X-Campaign": "Frühling"}
+
+
+@pytest.mark.parametrize("text", ["Hello {{name}}", "{{{x}}}", "{{"])
+def test_what_would_be_substituted_in_a_header_is_not_put_to_it(text):
+    """Not even with substitutions switched off, which is for bodies alone."""
+    can = SPARKPOST.capabilities
+    assert why_not_carried(send(subject=text).mail, can) is Reason.TEMPLATE_SYNTAX
+    assert why_not_carried(send(headers={"X-A": text}).mail, can) is Reason.TEMPLATE_SYNTAX
+    named = send(to=(mailbox("bob@example.org", text),))
+    assert why_not_carried(named.mail, can) is Reason.TEMPLATE_SYNTAX
+    bodies = send(text=text, html=text)
+    assert why_not_carried(bodies.mail, can) is None
+    assert payload_of(bodies)["options"]["perform_substitutions"] is False
+
+
+def test_metadata_is_bounded():
+    """10 KB in all, whole entries in their order, and our id: the mail goes."""
+    metadata = {f"name-{n}": "ü" * 450 for n in range(20)}
+    kept = payload_of(send(metadata=metadata))["metadata"]
+    assert len(json.dumps(kept, ensure_ascii=False, separators=(",", ":")).encode()) <= 10_000
+    assert list(kept) == [*list(metadata)[:10], "smsp-id"]
+
+
+def test_the_key_is_a_header_that_sparkpost_takes():
+    """Of ``[A-Za-z0-9._-]{1,255}``; the body stays as it was."""
+    call = SPARKPOST.encode(send())
+    keyed = SPARKPOST.keyed(call, SEND_ID)
+    assert dict(keyed.headers)["Idempotency-Key"] == str(SEND_ID)
+    assert re.fullmatch("[A-Za-z0-9._-]{1,255}", str(SEND_ID))
+    assert (keyed.url, keyed.body) == (call.url, call.body)
