@@ -54,8 +54,8 @@ class Provider:
         await until(self.world, CONNECTED)
         ours, theirs = memory_line()
         if self.authority is None:
-            ours.stalled = trio.Event()
-            self.world.at(WRITTEN, ours.stalled.set)
+            ours.stall()
+            self.world.at(WRITTEN, ours.go_on)
         self.nursery.start_soon(self._play, theirs)
         return ours
 
