@@ -77,8 +77,27 @@ def test_from_domains_hold_for_failover(smsp, simulators):
             ["sendgrid"],
             dict.fromkeys(("mailgun", "spare"), "too_large"),
         ),
+        (
+            {"headers": {f"X-{n}": "x" * 990 for n in range(16)}},
+            ["sendgrid"],
+            dict.fromkeys(("mailgun", "spare"), "headers_too_large"),
+        ),
+        (
+            {"attachments": [{"filename": "März.pdf", "contenttype": "a/b", "content": "YQ=="}]},
+            ["mailgun", "spare"],
+            {"sendgrid": "needs_ascii_filenames"},
+        ),
     ],
-    ids=["any", "domain", "pinned", "pinned and not routed", "not carried", "too large for one"],
+    ids=[
+        "any",
+        "domain",
+        "pinned",
+        "pinned and not routed",
+        "not carried",
+        "too large for one",
+        "headers too large for one",
+        "a file name that one garbles",
+    ],
 )
 def test_a_dry_run(smsp, simulators, fields, route, skipped):
     """It tells the route and, for each other provider, why not; nothing is sent."""
