@@ -190,13 +190,15 @@ def _load(host: str | None, port: int | None) -> Settings:
 def _send(url: str | None, message: dict[str, object], deadline_s: float | None) -> int:
     from smsp.client import Client, RequestRefused, Sent
 
-    caller = _caller(url)
-    with Client(*caller) as client:
-        try:
+    try:
+        with Client(*_caller(url)) as client:
             outcome = client.send(message, deadline_s=deadline_s)
-        except RequestRefused as error:
-            click.echo(json.dumps(error.answer, indent=2))
-            return EXIT_FAILED
+    except RequestRefused as error:
+        click.echo(json.dumps(error.answer, indent=2))
+        return EXIT_FAILED
+    except ValueError as error:  # a key, a URL or a message that no request can be made of
+        _complain(error)
+        return EXIT_WRONG
     if outcome.answer:
         click.echo(json.dumps(outcome.answer, indent=2))
     elif not isinstance(outcome, Sent):

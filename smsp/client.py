@@ -1,4 +1,4 @@
-"""For callers: send messages through a running SMSP, from synchronous code or from trio.
+"""For callers: send messages through a running SMSP, from threads, under asyncio and under trio.
 
 ::
 
@@ -11,115 +11,71 @@
             case NotSent(): ...                  # safe to try again, here or elsewhere
             case Unknown(): ...                  # may have been sent
 
-Only ``not_sent`` is ever tried again, after the time that SMSP names. With an idempotency key an
-``unknown`` may be asked again by calling ``send`` once more: the same node will not send it twice.
+Only ``not_sent`` is ever tried again, after the time that SMSP names; with an idempotency key
+also what was not answered, since SMSP does not send twice what has the same key. The I/O is here;
+what is asked and when again is in :mod:`smsp.client_steps`, what an answer proves in
+:mod:`smsp.client_answers`.
 """
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Generator
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
+import anyio
 import httpx
-import trio
 
-TIMEOUT_S = 310.0
-"""A little more than the longest ``SMSP-Deadline``: it is the server who says that time is up."""
-RETRY_AFTER_S_DEFAULT = 1.0
+from smsp.client_answers import Heard, Lost, Reply
+from smsp.client_http import FAILURES, FIELD, LIMITS, Body, Target, lost
+from smsp.client_outcomes import (
+    Answer,
+    Attempt,
+    Message,
+    NoAnswer,
+    NotSent,
+    Outcome,
+    Record,
+    RefusedRecipient,
+    Rejected,
+    RequestRefused,
+    Sent,
+    Unknown,
+)
+from smsp.client_steps import Ask, Clock, Wait, Wishes, finding, sending
 
-_NOT_READ = frozenset({"busy", "draining", "too_many_requests"})
+__all__ = [
+    "Answer",
+    "AsyncClient",
+    "Attempt",
+    "Client",
+    "Message",
+    "NoAnswer",
+    "NotSent",
+    "Outcome",
+    "Record",
+    "RefusedRecipient",
+    "Rejected",
+    "RequestRefused",
+    "Sent",
+    "TrioClient",
+    "Unknown",
+]
 
-Message = Mapping[str, object]
-"""A message as ``POST /email`` takes it: ``fromaddress``, ``toaddress``, ``subject`` ..."""
-
-
-Answer = Mapping[str, object]
-"""SMSP's whole answer, its attempts included; empty when none came."""
-
-
-@dataclass(frozen=True, slots=True)
-class RefusedRecipient:
-    """Somebody who will not get the message; ``reason`` is one of SMSP's words, ``detail`` the
-    provider's own, if it had any."""
-
-    address: str
-    reason: str
-    detail: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """A provider has taken the message; ``messageid`` is its own id for it, if it gave one.
-
-    ``refusedrecipients`` are those who will not get it: at most 100, ``()`` if there are none,
-    ``None`` if the provider names nobody. ``refusedrecipientscount`` is how many there are, as far
-    as the provider says.
-    """
-
-    id: str
-    provider: str
-    messageid: str | None
-    answer: Answer
-    refusedrecipients: tuple[RefusedRecipient, ...] | None = None
-    refusedrecipientscount: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Rejected:
-    """The message was refused, and will be again unless it is changed."""
-
-    id: str
-    message: str
-    answer: Answer
-
-
-@dataclass(frozen=True, slots=True)
-class NotSent:
-    """Proven: it was not sent. ``retry_after_s`` is when it may be tried again, in seconds."""
-
-    message: str
-    retry_after_s: float
-    answer: Answer
-
-
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """It may or may not have been sent."""
-
-    message: str
-    answer: Answer
-
-
-Outcome = Sent | Rejected | NotSent | Unknown
-
-
-class RequestRefused(Exception):
-    """SMSP did not take the request: a wrong key, an invalid message. Trying again changes nothing.
-
-    ``code`` is the stable word for programs.
-    """
-
-    def __init__(self, status: int, code: str, message: str, answer: Answer) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
-        self.answer = answer
+T = TypeVar("T")
 
 
 class Client:
-    """A connection to one SMSP, for synchronous code. ``key`` needs the scope ``send``."""
+    """Connections to one SMSP, for code in threads. ``key`` needs the scope ``send``.
+
+    Raises ``ValueError`` for a URL or key that no request can be made of.
+    """
 
     def __init__(self, url: str, key: str, *, transport: httpx.BaseTransport | None = None) -> None:
-        self._http = httpx.Client(
-            base_url=url,
-            headers={"X-API-KEY": key},
-            timeout=TIMEOUT_S,
-            trust_env=False,
-            transport=transport,
-        )
+        self._to = Target(url, key)
+        self._transport = transport or httpx.HTTPTransport(trust_env=False, limits=LIMITS)
 
     def send(
         self,
@@ -129,28 +85,29 @@ class Client:
         deadline_s: float | None = None,
         retries: int = 0,
         sleep: Callable[[float], object] = time.sleep,
+        clock: Clock = time.monotonic,
     ) -> Outcome:
-        """What became of the message. ``not_sent`` is tried again up to ``retries`` times, each
-        time after the wait that SMSP asks for; ``deadline_s`` is the patience with each try.
+        """What became of the message. It is tried again up to ``retries`` times, each time after
+        the wait that SMSP asks for, if it was not sent; and, given an ``idempotency_key`` (1 to
+        256 printable ASCII characters), if there was no answer or it is still being sent.
 
-        Raises :class:`RequestRefused`.
+        ``deadline_s`` (0.05 or more) is the patience for all tries and waits together. None is
+        300 s for each try, and no wait that would end later than that.
+
+        Raises :class:`RequestRefused`; ``ValueError`` or ``TypeError``, with nothing sent, for
+        arguments that no request can be made of.
         """
-        request = self._http.build_request(
-            "POST", "/email", json=message, headers=_headers(idempotency_key, deadline_s)
-        )
-        for tries_left in range(retries, -1, -1):
-            try:
-                outcome = _outcome(self._http.send(request))
-            except httpx.TransportError as error:
-                outcome = _lost(error)
-            if not isinstance(outcome, NotSent) or tries_left == 0:
-                break
-            sleep(outcome.retry_after_s)
-        return outcome
+        wishes = _wishes(idempotency_key, deadline_s, retries)
+        return self._hold(sending(_content(message), wishes, clock), sleep, clock)
+
+    def find(self, id: str) -> Record | None:  # noqa: A002 - the contract's word
+        """What SMSP remembers of the message with this id; ``None`` if nothing (any more), or if
+        it is another key's. Raises :class:`NoAnswer`, and :class:`RequestRefused`."""
+        return self._hold(finding(id), time.sleep, time.monotonic)
 
     def close(self) -> None:
-        """Close the connection."""
-        self._http.close()
+        """Close the connections."""
+        self._transport.close()
 
     def __enter__(self) -> Self:
         return self
@@ -163,20 +120,51 @@ class Client:
     ) -> None:
         self.close()
 
+    def _hold(
+        self,
+        conversation: Generator[Ask | Wait, Heard, T],
+        sleep: Callable[[float], object],
+        clock: Clock,
+    ) -> T:
+        heard: Heard = None
+        while True:
+            try:
+                step = conversation.send(heard)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            if isinstance(step, Wait):
+                heard = None
+                sleep(step.seconds)
+            else:
+                heard = self._ask(step, clock)
 
-class TrioClient:
-    """The same under trio. Whoever cancels ``send`` does not know what became of the message."""
+    def _ask(self, ask: Ask, clock: Clock) -> Reply | Lost:
+        body = Body(clock, ask.patience_s)
+        try:
+            response = self._transport.handle_request(self._to.request(ask))
+            stream = response.stream
+            assert isinstance(stream, httpx.SyncByteStream)
+            try:
+                for chunk in stream:
+                    if not body.take(chunk):
+                        break
+            finally:
+                stream.close()
+        except FAILURES as error:
+            return lost(error)
+        return body.reply(response)
+
+
+class AsyncClient:
+    """The same under asyncio and under trio. Whoever cancels ``send`` does not know what became of
+    the message."""
 
     def __init__(
         self, url: str, key: str, *, transport: httpx.AsyncBaseTransport | None = None
     ) -> None:
-        self._http = httpx.AsyncClient(
-            base_url=url,
-            headers={"X-API-KEY": key},
-            timeout=TIMEOUT_S,
-            trust_env=False,
-            transport=transport,
-        )
+        self._to = Target(url, key)
+        self._transport = transport or httpx.AsyncHTTPTransport(trust_env=False, limits=LIMITS)
 
     async def send(
         self,
@@ -187,22 +175,16 @@ class TrioClient:
         retries: int = 0,
     ) -> Outcome:
         """See :meth:`Client.send`."""
-        request = self._http.build_request(
-            "POST", "/email", json=message, headers=_headers(idempotency_key, deadline_s)
-        )
-        for tries_left in range(retries, -1, -1):
-            try:
-                outcome = _outcome(await self._http.send(request))
-            except httpx.TransportError as error:
-                outcome = _lost(error)
-            if not isinstance(outcome, NotSent) or tries_left == 0:
-                break
-            await trio.sleep(outcome.retry_after_s)
-        return outcome
+        wishes = _wishes(idempotency_key, deadline_s, retries)
+        return await self._hold(sending(_content(message), wishes, anyio.current_time))
+
+    async def find(self, id: str) -> Record | None:  # noqa: A002 - the contract's word
+        """See :meth:`Client.find`."""
+        return await self._hold(finding(id))
 
     async def aclose(self) -> None:
-        """Close the connection."""
-        await self._http.aclose()
+        """Close the connections."""
+        await self._transport.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -215,84 +197,50 @@ class TrioClient:
     ) -> None:
         await self.aclose()
 
+    async def _hold(self, conversation: Generator[Ask | Wait, Heard, T]) -> T:
+        heard: Heard = None
+        while True:
+            try:
+                step = conversation.send(heard)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            if isinstance(step, Wait):
+                heard = None
+                await anyio.sleep(step.seconds)
+            else:
+                heard = await self._ask(step)
 
-def _headers(idempotency_key: str | None, deadline_s: float | None) -> dict[str, str]:
-    headers = {}
-    if idempotency_key is not None:
-        headers["Idempotency-Key"] = idempotency_key
-    if deadline_s is not None:
-        headers["SMSP-Deadline"] = f"{deadline_s:g}"
-    return headers
-
-
-def _outcome(response: httpx.Response) -> Outcome:
-    answer = _object(response)
-    message, id = _text(answer, "message") or "", _text(answer, "id") or ""  # noqa: A001
-    match _text(answer, "outcome"):
-        case "sent":
-            provider = _text(answer, "provider") or ""
-            messageid, refused = _text(answer, "messageid"), _refused(answer)
-            return Sent(id, provider, messageid, answer, refused, _refused_count(answer))
-        case "rejected":
-            return Rejected(id, message, answer)
-        case "not_sent":
-            return NotSent(message, _retry_after_s(response), answer)
-        case "unknown":
-            return Unknown(message, answer)
-        case _:
-            return _without_outcome(response, answer)
-
-
-def _refused(answer: Answer) -> tuple[RefusedRecipient, ...] | None:
-    rows = answer.get("refusedrecipients")
-    if not isinstance(rows, list):
-        return None
-    return tuple(_recipient(row) for row in rows if isinstance(row, dict))
-
-
-def _refused_count(answer: Answer) -> int:
-    count = answer.get("refusedrecipientscount")
-    return count if isinstance(count, int) else len(_refused(answer) or ())
+    async def _ask(self, ask: Ask) -> Reply | Lost:
+        body = Body(anyio.current_time, ask.patience_s)
+        try:
+            response = await self._transport.handle_async_request(self._to.request(ask))
+            stream = response.stream
+            assert isinstance(stream, httpx.AsyncByteStream)
+            try:
+                async for chunk in stream:
+                    if body.over:
+                        break
+                    if not body.take(chunk):
+                        # Closed within the loop, its generators come to their ends by themselves.
+                        await stream.aclose()
+            finally:
+                await stream.aclose()
+        except FAILURES as error:
+            return lost(error)
+        return body.reply(response)
 
 
-def _recipient(row: Mapping[str, object]) -> RefusedRecipient:
-    address, reason = _text(row, "address") or "", _text(row, "reason") or ""
-    return RefusedRecipient(address, reason, _text(row, "detail"))
+TrioClient = AsyncClient
+"""The name that code under trio may know it by."""
 
 
-def _without_outcome(response: httpx.Response, answer: Answer) -> Outcome:
-    code = _text(answer, "code") or "not_smsp"
-    message = _text(answer, "message") or f"this is no SMSP: status {response.status_code}"
-    if code in _NOT_READ:
-        return NotSent(message, _retry_after_s(response), answer)
-    if code == "in_progress" or response.status_code >= 500:
-        # A twin is being sent, or an error page of something in front of SMSP: neither is a proof.
-        return Unknown(message, answer)
-    raise RequestRefused(response.status_code, code, message, answer)
+def _wishes(idempotency_key: str | None, deadline_s: float | None, retries: int) -> Wishes:
+    if idempotency_key and not FIELD.fullmatch(idempotency_key):
+        raise ValueError("idempotency_key must be printable ASCII characters")
+    return Wishes(idempotency_key, deadline_s, retries)
 
 
-def _lost(error: httpx.TransportError) -> Outcome:
-    """No answer. Only a connection that was never made proves that nothing was sent."""
-    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.UnsupportedProtocol):
-        return NotSent(f"SMSP cannot be reached: {error}", RETRY_AFTER_S_DEFAULT, {})
-    return Unknown(f"the connection to SMSP was lost: {error}", {})
-
-
-def _retry_after_s(response: httpx.Response) -> float:
-    try:
-        return float(response.headers.get("Retry-After", RETRY_AFTER_S_DEFAULT))
-    except ValueError:
-        return RETRY_AFTER_S_DEFAULT
-
-
-def _object(response: httpx.Response) -> Mapping[str, object]:
-    try:
-        body = response.json()
-    except ValueError:
-        return {}
-    return body if isinstance(body, dict) else {}
-
-
-def _text(body: Mapping[str, object], name: str) -> str | None:
-    value = body.get(name)
-    return value if isinstance(value, str) else None
+def _content(message: Message) -> bytes:
+    text = json.dumps(dict(message), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.encode("utf-8")

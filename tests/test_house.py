@@ -38,6 +38,7 @@ BROAD_EXCEPTS = {
 }
 """Where a bug may be caught."""
 CLOCKS = {
+    "smsp/client.py",  # a caller's patience in a thread, where no run has a clock
     "smsp/providers/exchange.py",  # when an answer came, for providers that name the time of day
     "smsp/providers/http.py",  # for providers that want the time of day signed
     "smsp/providers/smtp.py",  # writes the Date of a message

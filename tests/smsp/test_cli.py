@@ -166,6 +166,20 @@ def test_send_a_whole_message_and_parts_of_one(option):
     assert option in told.stderr
 
 
+@pytest.mark.parametrize(
+    ("url", "key"),
+    [("http://smsp", "a-sécret-of-length"), ("http://s3cret@smsp", "a-key-of-length")],
+)
+def test_send_with_what_no_request_can_be_made_of(url, key):
+    """Exit status 2 and a sentence, in which no secret is shown."""
+    told = run(
+        *("send", "--from", "a@b.c", "--to", "d@e.f", "--url", url), environ={"SMSP_API_KEY": key}
+    )
+    assert told.exit_code == 2
+    assert told.stderr
+    assert "cret" not in told.stderr
+
+
 @pytest.mark.parametrize("url", ["http://[::1", "ftp://example.com", "nonsense", "http://:x"])
 def test_send_to_what_is_no_url(url):
     """An error in one line, not a traceback."""
