@@ -78,6 +78,7 @@ class Connection:
         self._requests = Requests(house.limits.headers_max)
         self._served = 0
         self._line = stream if isinstance(stream, SocketLine) else stream.transport_stream
+        self._line.when_full = self._hold_the_answer
         self._over = False
         """Whether nothing more is to be read or written here."""
         self._answering = False
@@ -116,8 +117,6 @@ class Connection:
         if self._over:
             return
         self._answering = data is not CONTINUE
-        places = self._house.places
-        places.hold(self, self._held_bytes)
         try:
             await self._hand_over(data)
             self._over = self._line.lost
@@ -127,7 +126,10 @@ class Connection:
             self._over = True  # Half of it may have been written.
             raise
         finally:
-            places.let_go(self)
+            self._house.places.let_go(self)
+
+    def _hold_the_answer(self) -> None:
+        self._house.places.hold(self, self._held_bytes)
 
     async def _hand_over(self, data: bytes) -> None:
         if self._stream is self._line or len(data) <= RECORD_BYTES:
@@ -242,5 +244,6 @@ class Connection:
         """Let go of what knows itself, and would stay until the garbage collector comes by: of
         thousands of connections that were sent away that is more than of those that are left."""
         self._requests.close()
+        self._line.when_full = None
         if isinstance(self._stream, trio.SSLStream):
             vars(self._stream).clear()
