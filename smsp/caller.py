@@ -56,8 +56,8 @@ class House:
     """What the connections of one listener share. ``ending`` is set when it takes no more.
 
     ``turns``: who has sent its next request before it had the last answer gets it for a moment, so
-    that in each round of the loop one such request is begun. One connection could else have
-    thousands answered, or thousands one each, before anybody else is heard.
+    that one such request is begun in a round of the loop. Of thousands of connections with requests
+    sent ahead each would else have one answered, before anybody else goes on by a step.
     """
 
     app: ASGIFramework
