@@ -5,7 +5,10 @@ from __future__ import annotations
 import resource
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, ExitStack
+from statistics import median
+from threading import Event
 
 import httpx
 import pytest
@@ -20,6 +23,10 @@ from tests.kit.web import FakeMailroom, dispatched, message
 HEAD_S = 0.4
 HALF_A_HEAD = b"POST /email HTTP/1.1\r\nX-A: b"
 LORIS = 2_000
+AHEAD = 50
+GUESSERS = 30
+GUESSED_SEND_S_MAX = 1.0
+ASSET = "/docs/assets/swagger-ui-bundle.js"
 
 
 async def test_a_head_has_less_time_than_an_idle_connection():
@@ -106,6 +113,106 @@ async def test_a_full_house_keeps_those_who_wait():
         assert (await waiting.hear()).status == 200
 
 
+async def test_a_head_is_refused_as_it_comes():
+    """431 with the first header that is too many, 414 with the first byte, and no end is needed."""
+    many, long = HALF_A_HEAD + b"\r\n" + b"a:b\r\n" * 101, b"GET /" + b"a" * 8192
+    async with running(idle_s=60) as server:
+        for said, status in ((many, 431), (long, 414)):
+            async with await server.connect() as peer:
+                await peer.stream.send_all(said)
+                assert (await peer.stream.receive_some()).startswith(b"HTTP/1.1 %d " % status)
+                await peer.stream.send_eof()
+                await peer.rest()
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        ("http://smsp.example/livez", 200),
+        ("http://%5B/livez", 400),
+        ("http://[/livez", 400),
+        ("http://user:password@smsp.example/livez", 400),
+        ("/livez?token=x", 400),
+        ("/livez?" + "&" * 32, 400),
+        ("/livez?" + "&" * 31, 200),
+    ],
+)
+async def test_targets(target, status):
+    """Whatever stands there, there is an answer."""
+    async with running(idle_s=60) as server, await server.connect() as peer:
+        await peer.stream.send_all(request("GET", target, "Connection: close"))
+        assert (await peer.rest()).startswith(f"HTTP/1.1 {status} ".encode())
+
+
+async def test_what_is_held_for_all():
+    """When it is too much, those go whose heads have been coming for longest, and no other."""
+    half = HALF_A_HEAD + b"b" * 10_000
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(
+            running(idle_s=60, limits=Limits(held_bytes_max=35_000))
+        )
+        idle, *callers = [await stack.enter_async_context(await server.connect()) for _ in range(5)]
+        assert (await idle.ask(LIVEZ)).status == 200
+        for caller in callers:
+            await caller.stream.send_all(half)
+            await trio.sleep(0.05)
+        assert await ended_within_s(callers[0]) < 1
+        for caller in callers[1:]:
+            await caller.stream.send_all(b"\r\nHost: x\r\nConnection: close\r\n\r\n")
+            assert (await caller.rest()).startswith(b"HTTP/1.1 401 ")
+        assert (await idle.ask(LIVEZ)).status == 200
+
+
+async def test_who_does_not_read():
+    """Its answer is held for a while, and goes with it for others who do not read theirs."""
+    limits, ask = Limits(held_bytes_max=100_000), request("GET", ASSET) * 8
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(running(idle_s=60, limits=limits))
+        callers = [await stack.enter_async_context(await server.connect()) for _ in range(5)]
+        for caller in callers:
+            await caller.stream.send_all(ask)
+            await trio.sleep(0.1)
+        asset = (await callers[-1].hear()).body
+        first = await callers[0].rest()
+        assert 0 < len(first) < 8 * len(asset)
+
+
+async def test_requests_sent_ahead():
+    """Thousands on many connections are answered one by one, and others in between."""
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(running(idle_s=60))
+        other, *ahead = [
+            await stack.enter_async_context(await server.connect()) for _ in range(1 + AHEAD)
+        ]
+        assert (await other.ask(LIVEZ)).status == 200
+        for peer in ahead:
+            await peer.stream.send_all(LIVEZ * 200)
+        for peer in ahead:
+            await peer.stream.receive_some()
+        before = len(server.services.log.told("request.handled"))
+        assert (await other.ask(LIVEZ)).status == 200
+        assert len(server.services.log.told("request.handled")) < before + AHEAD
+
+
+def test_guesses_without_a_key(start_smsp, simulators):
+    """Thirty callers who try texts in URLs as fast as they can: sending goes on, and no circuit
+    opens."""
+    smsp = start_smsp()
+    stop = Event()
+    with ThreadPoolExecutor(GUESSERS) as guessers:
+        guessed = [guessers.submit(_guess, smsp.http.base_url, stop) for _ in range(GUESSERS)]
+        took = []
+        for _ in range(40):
+            since = time.monotonic()
+            assert smsp.send().outcome == "sent"
+            took.append(time.monotonic() - since)
+        stop.set()
+        megabytes = sum(one.result() for one in guessed) / 1e6 / sum(took)
+    print(f"{megabytes:.1f} MB/s of guesses: a send took {median(took):.3f} s, {max(took):.3f}")
+    assert median(took) < GUESSED_SEND_S_MAX
+    assert all(smsp.openings(name) == [] for name in smsp.states())
+
+
 def test_two_thousand_slow_callers(start_smsp, simulators):
     """Connections that never end their heads, in two waves, and mail goes on being sent."""
     smsp = start_smsp()
@@ -146,6 +253,19 @@ def test_bodies_that_do_not_come(start_smsp):
 
 def _connected(url):
     return socket.create_connection((url.host, url.port), timeout=10)
+
+
+def _guess(url, stop):
+    """Ask for guesses, up to 1 MB of them a second, until told to stop; how many bytes."""
+    asked = b"GET %b?%b HTTP/1.1\r\nHost: x\r\n\r\n" % (b"/guess" * 600, b"guess&" * 700)
+    sent = 0
+    with socket.create_connection((url.host, url.port)) as connection:
+        while not stop.is_set():
+            connection.sendall(asked)
+            connection.recv(65_536)
+            sent += len(asked)
+            stop.wait(len(asked) / 1e6)
+    return sent
 
 
 def _slow_caller(url):

@@ -1,4 +1,5 @@
-"""PURE. HTTP/1.1 on a caller's connection: requests from bytes, answers to bytes.
+"""PURE. HTTP/1.1 on a caller's connection: requests from bytes. Answers are in
+:mod:`smsp.http1_answer`.
 
 Owns what RFC 9112 asks of a server. The parser is strict: what two parsers could read in two ways
 (both lengths, folded lines, bare line feeds) is refused and the connection ends, since that is how
@@ -7,12 +8,10 @@ requests are smuggled past a proxy. Knows nothing of connections, routes or JSON
 
 from __future__ import annotations
 
-import re
 from collections import deque
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from types import MappingProxyType
+from typing import NoReturn
 
 from httptools import (
     HttpParserError,
@@ -21,37 +20,23 @@ from httptools import (
     HttpRequestParser,
 )
 
-HEAD_BYTES_MAX = 64 * 1024
-"""Past so much of a request in which there is no body, no more is read: its head, the framing of
-chunks, trailers."""
+from smsp.http1_answer import CONTINUE, Answer
+from smsp.request_head import FIELD_BYTES, HEAD_BYTES_MAX, Field, Head, Headers, judge
+from smsp.request_target import TARGET_BYTES_MAX, is_request_line
+from smsp.unread import Unread
 
-Headers = list[tuple[bytes, bytes]]
+__all__ = ["CONTINUE", "HEAD_BYTES_MAX", "Answer", "End", "Event", "Fault", "Head", "Requests"]
 
-_REQUEST_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ [!-~]+ HTTP/1\.[01]\r\n")
-_FIELDS = re.compile(rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+: [^\x00\r\n]*\r\n)*")
-_DELIMITING = frozenset({b"content-length", b"transfer-encoding"})
-_BODILESS = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
-_STATUS_LINES: Mapping[int, bytes] = MappingProxyType(
-    {
-        status.value: b"HTTP/1.1 %d %b\r\n" % (status, status.phrase.encode())
-        for status in HTTPStatus
-    }
-)
-CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+FRAMING_BYTES_MAX = 8 * 1024
+FRAMING_BYTES_A_BYTE = 8
+"""What surrounds a body (sizes and extensions of chunks, trailers) may have so many bytes, and so
+many more for each byte of the body: a chunk of one byte needs five."""
+PIECES_AT_ONCE = 256
+"""A body may be written so that it has to be parsed a few bytes at a time. Of that, no more is done
+than takes a fraction of a millisecond before somebody asks for it."""
 
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """The head of a request. Header names are in lower case."""
-
-    method: str
-    target: bytes
-    version: str
-    headers: Headers
-    keeps: bool
-    """Whether the caller may send another request after it."""
-    waits: bool
-    """Whether the caller waits to be asked for the body (``Expect: 100-continue``)."""
+_NO_BODY: Field = (b"", b"")
+_TOO_LARGE = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,80 +55,188 @@ Event = Head | bytes | End | Fault
 
 
 class Requests:
-    """The requests on one connection, one after another; none with more than ``headers_max``.
+    """The requests on one connection, one after another; none with more than ``headers_max``
+    headers, nor trailers.
+
+    One request at a time is parsed: bytes behind it stay bytes until it has been taken to its end.
+    A head is judged as it comes, so that no more is held of one than its bytes and ``headers_max``
+    small objects, and it is refused at the first byte or header that is too many.
 
     The methods that begin with ``on_`` are the parser's, which finds them by their names.
     """
 
     def __init__(self, headers_max: int) -> None:
         self._headers_max = headers_max
+        self._unread = Unread()
+        self._events: deque[Event | bytearray] = deque()
+        self._pieces: list[bytes] = []
+        self.on_body = self._pieces.append
         self._parser = HttpRequestParser(self)
-        self._events: deque[Event] = deque()
+        self._whole = False
         self._faulty = False
-        self._bodiless_bytes = 0
-        self._in_a_head = False
-        self._method_unread = True
         self._resumes = False
-        self._delimited_by: tuple[bytes, bytes] | None = None
-        self._waits = False
-        self._target = b""
-        self._headers: Headers = []
+        self._begin()
 
     def next(self) -> Event | None:
         """What comes next, as far as it is known: a head, pieces of its body, its end."""
-        return self._events.popleft() if self._events else None
+        while not self._events:
+            if self._unread.empty:
+                return None
+            self._read_on()
+        event = self._events.popleft()
+        if isinstance(event, End):
+            self._go_on()
+        return bytes(event) if isinstance(event, bytearray) else event
 
     def take_end(self) -> bool:
         """Whether the end of the request comes next; then it is taken."""
-        ends = bool(self._events) and isinstance(self._events[0], End)
-        if ends:
-            self._events.popleft()
-        return ends
+        return bool(self._events) and isinstance(self._events[0], End) and self.next() is not None
 
     def take_body(self) -> bytes | None:
         """The rest of the body, if its end has come; then all of it is taken."""
-        pieces: list[bytes] = []
-        for event in self._events:
-            if isinstance(event, End):
-                for _ in range(len(pieces) + 1):
-                    self._events.popleft()
-                return b"".join(pieces)
-            if not isinstance(event, bytes):
-                break
-            pieces.append(event)
-        return None
+        while not (self._whole or self._unread.empty):
+            self._read_on()
+        if not self._whole or isinstance(self._events[0], Head):
+            return None
+        body = self._events.popleft()
+        if isinstance(body, End):
+            body = b""
+        else:
+            self._events.popleft()
+        self._go_on()
+        assert isinstance(body, bytes | bytearray), "pieces of a body are one"
+        return bytes(body)
 
     @property
     def waiting(self) -> bool:
-        """Whether something is known that nobody has asked for."""
-        return bool(self._events)
+        """Whether something has come that nobody has asked for."""
+        return bool(self._events) or not self._unread.empty
 
     @property
     def in_a_head(self) -> bool:
         """Whether a head has begun to come, and has not ended."""
         return self._in_a_head and not self._events
 
+    @property
+    def held_bytes(self) -> int:
+        """About how much memory it takes what has come and has not been taken to its end."""
+        pieces = sum(len(event) for event in self._events if isinstance(event, bytes | bytearray))
+        objects = FIELD_BYTES * len(self._headers)
+        return self._head_bytes + objects + len(self._unread) + pieces
+
     def feed(self, data: bytes) -> None:
         """Take what has come. The connection's end is nothing of a request."""
         if self._faulty or not data:
             return
-        if self._bodiless_bytes > HEAD_BYTES_MAX:
-            self._fault(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        self._unread.add(data)
+        self._read_on()
+
+    def close(self) -> None:
+        """Hear nothing more, and let go of everything. The parser knows us as we know it: without
+        this both stay until the garbage collector comes."""
+        self._faulty = True
+        self._whole = False
+        self._events.clear()
+        self._drop()
+
+    # -- piece by piece
+
+    def _begin(self) -> None:
+        """Nothing is known of the next request."""
+        self._in_a_head = False
+        self._head_bytes = 0
+        self._lines = 0
+        self._line = b""
+        self._target = b""
+        self._headers: Headers = []
+        self._delimited_by: Field | None = None
+        self._left_bytes = 0
+        self._chunked = False
+        self._framing_bytes = 0
+
+    def _go_on(self) -> None:
+        """The request has been taken. The next one may have come."""
+        self._whole = False
+        self._begin()
+        self._read_on()
+
+    def _read_on(self) -> None:
+        """Parse, as far as the end of this request, and not too much at once. The parser cannot be
+        told to stop, so it is given no more than it may read."""
+        unread = self._unread
+        for _ in range(PIECES_AT_ONCE):
+            if unread.empty or self._whole or self._faulty:
+                break
+            if self._left_bytes:
+                self._parse(unread.take(self._left_bytes))
+            elif self._chunked:
+                self._parse_framed(unread.take_to_an_empty_line())
+            else:
+                self._parse_head()
+        if self._faulty:
+            self._drop()
+
+    def _drop(self) -> None:
+        """Nothing more is parsed, and nobody needs what was, which may be much."""
+        self._begin()
+        self._unread.clear()
+        self._parser = HttpRequestParser(None)
+
+    def _parse_head(self) -> None:
+        """More of a head. Ends of lines before it are no part of it (RFC 9112, section 2.2), but
+        counted. The parser tells of a header when it sees the next one: that there are too many is
+        known earlier by their lines."""
+        dropped = 0 if self._in_a_head else self._unread.drop_line_ends()
+        piece = self._unread.take_to_an_empty_line()
+        self._head_bytes += dropped + len(piece)
+        if self._head_bytes > HEAD_BYTES_MAX:
+            self._fault(_TOO_LARGE)
             return
-        self._bodiless_bytes += len(data)
+        if self._line[-1:] != b"\n":
+            self._line += piece[: piece.find(b"\n") + 1] or piece
+        self._parse(piece)
+        if self._in_a_head:
+            self._lines += piece.count(b"\n")
+            if self._lines > 1 + self._headers_max:
+                self._fault(_TOO_LARGE)
+
+    def _parse_framed(self, piece: bytes) -> None:
+        self._framing_bytes += len(piece)
+        self._parse(piece)
+        if self._framing_bytes > FRAMING_BYTES_MAX:
+            self._fault(_TOO_LARGE)
+
+    def _parse(self, piece: bytes) -> None:
         try:
-            self._parser.feed_data(data)
-        except HttpParserUpgrade as upgrade:
-            (offset,) = upgrade.args
+            self._parser.feed_data(piece)
+        except HttpParserUpgrade:
             if not self._faulty:
-                self._go_on_in_http(data[offset:])
+                self._go_on_in_http()
         except HttpParserInvalidMethodError:
-            known = self._method_unread and _REQUEST_LINE.match(data)
+            known = is_request_line(self._line)
             self._fault(HTTPStatus.NOT_IMPLEMENTED if known else HTTPStatus.BAD_REQUEST)
         except HttpParserError:
             self._fault(HTTPStatus.BAD_REQUEST)
+        if self._pieces:
+            self._gather()
 
-    def _go_on_in_http(self, rest: bytes) -> None:
+    def _gather(self) -> None:
+        """Make one of all pieces of the body that nobody has taken yet. There may be thousands of
+        the smallest, which as objects of their own would take many times their bytes."""
+        body = b"".join(self._pieces)
+        self._pieces.clear()
+        if self._chunked:
+            spared = (1 + FRAMING_BYTES_A_BYTE) * len(body)
+            self._framing_bytes = max(0, self._framing_bytes - spared)
+        else:
+            self._left_bytes -= len(body)
+        last = self._events[-1] if self._events else None
+        if isinstance(last, bytes | bytearray):
+            self._events[-1] = (bytearray(last) if isinstance(last, bytes) else last) + body
+        else:
+            self._events.append(body)
+
+    def _go_on_in_http(self) -> None:
         """We speak no other protocol, so what follows is HTTP (RFC 9110, section 7.8). The parser
         has left the body out; another one, which is told how it is delimited, reads it."""
         if self._delimited_by is not None:
@@ -151,139 +244,66 @@ class Requests:
             self._parser = HttpRequestParser(self)
             self._parser.feed_data(b"POST / HTTP/1.1\r\n%b: %b\r\n\r\n" % self._delimited_by)
             self._resumes = False
-        if rest:
-            self.feed(rest)
 
     def _fault(self, status: HTTPStatus) -> None:
-        if not self._faulty:
-            self._faulty = True
-            self._events.append(Fault(status))
+        if self._faulty:
+            return
+        self._faulty = True
+        if self._pieces:
+            self._gather()
+        self._events.append(Fault(status))
 
-    def _judge(self, version: str) -> HTTPStatus | None:
-        """What is wrong with a head that the parser takes."""
-        hosts, codings = self._look_through()
-        if len(self._headers) > self._headers_max:
-            return HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
-        if version not in ("1.0", "1.1"):
-            return HTTPStatus.BAD_REQUEST
-        if hosts > 1 or (hosts == 0 and version == "1.1"):
-            return HTTPStatus.BAD_REQUEST
-        if codings and version == "1.0":
-            return HTTPStatus.BAD_REQUEST
-        if codings not in ([], [b"chunked"]) or self._parser.get_method() == b"CONNECT":
-            return HTTPStatus.NOT_IMPLEMENTED
-        return None
-
-    def _look_through(self) -> tuple[int, list[bytes]]:
-        """Once through the head: how many hosts, and which codings. Notes what else it says."""
-        self._waits, self._delimited_by = False, None
-        hosts, codings = 0, list[bytes]()
-        for field in self._headers:
-            name, value = field
-            if name == b"host":
-                hosts += 1
-            elif name == b"expect":
-                self._waits = self._waits or value.lower() == b"100-continue"
-            elif name in _DELIMITING:
-                self._delimited_by = self._delimited_by or field
-                if name == b"transfer-encoding":
-                    codings.append(value.lower())
-        return hosts, codings
+    def _refuse(self, status: HTTPStatus) -> NoReturn:
+        """Stop the parser, which would read on and hand over what it finds."""
+        self._fault(status)
+        raise _Enough
 
     # -- the parser's
 
     def on_message_begin(self) -> None:
         """A request begins."""
-        self._in_a_head = True
-        self._target = b""
-        self._headers = []
+        self._in_a_head = not self._resumes
 
     def on_url(self, piece: bytes) -> None:
         """Some of the target."""
-        self._method_unread = False
-        self._target += piece
+        if not self._resumes:
+            self._target += piece
+            if len(self._target) > TARGET_BYTES_MAX:
+                self._refuse(HTTPStatus.REQUEST_URI_TOO_LONG)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A header; after the head it is a trailer, which is dropped with the next request."""
+        """A header; or a trailer, which is dropped with the next request."""
         self._headers.append((name.lower(), value))
+        if len(self._headers) > self._headers_max:
+            self._refuse(_TOO_LARGE)
 
     def on_headers_complete(self) -> None:
         """The head is whole."""
+        if self._resumes:
+            return
         self._in_a_head = False
-        if self._faulty or self._resumes:
-            return
-        version = self._parser.get_http_version()
-        wrong = self._judge(version)
-        if wrong is not None:
-            self._fault(wrong)
-            return
-        self._events.append(
-            Head(
-                self._parser.get_method().decode("ascii"),
-                self._target,
-                version,
-                self._headers,
-                keeps=version == "1.1" and self._parser.should_keep_alive(),
-                waits=self._waits,
-            )
-        )
-        self._headers = []
-
-    def on_body(self, piece: bytes) -> None:
-        """Some of the body."""
-        if not self._faulty:
-            self._events.append(piece)
-            self._bodiless_bytes = 0
+        headers, self._headers = self._headers, []
+        method, version = self._parser.get_method(), self._parser.get_http_version()
+        framing = judge(self._line, method, self._target, version, headers)
+        if isinstance(framing, HTTPStatus):
+            self._refuse(framing)
+        self._delimited_by, waits = framing
+        name, value = self._delimited_by or _NO_BODY
+        self._chunked = name == b"transfer-encoding"
+        self._left_bytes = int(value) if name == b"content-length" else 0
+        keeps = version == "1.1" and self._parser.should_keep_alive()
+        head = Head(method.decode("ascii"), self._target, version, headers, keeps, waits)
+        self._events.append(head)
 
     def on_message_complete(self) -> None:
         """The end of the request."""
-        self._method_unread = True
-        self._bodiless_bytes = 0
-        body_left_out = self._parser.should_upgrade() and self._delimited_by is not None
-        if not (self._faulty or body_left_out):
-            self._events.append(End())
+        if self._delimited_by is not None and self._parser.should_upgrade():
+            return  # The parser leaves the body out.
+        if self._pieces:
+            self._gather()
+        self._whole = True
+        self._events.append(End())
 
 
-class Answer:
-    """The answer to one request, as bytes: ``head``, pieces, ``end``."""
-
-    def __init__(self, request: Head | None) -> None:
-        self._version = "1.1" if request is None else request.version
-        self._to_head = request is not None and request.method == "HEAD"
-        self._bodiless = False
-        self._chunked = False
-        self._left_bytes: int | None = None
-        self.closes = request is None or not request.keeps
-        """Whether the connection ends with this answer."""
-
-    def head(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-        """Status line and headers. Says how the body is delimited, unless the headers do."""
-        fields = [(name, value) for name, value in headers if name != b"transfer-encoding"]
-        said = dict(fields)
-        self._bodiless = self._to_head or status in _BODILESS
-        if said.get(b"connection", b"").lower() == b"close":
-            self.closes = True
-        elif self.closes:
-            fields.append((b"connection", b"close"))
-        if b"content-length" in said:
-            self._left_bytes = 0 if self._bodiless else int(said[b"content-length"])
-        elif not self._bodiless and self._version == "1.1":
-            self._chunked = True
-            fields.append((b"transfer-encoding", b"chunked"))
-        lines = b"".join([b"%b: %b\r\n" % field for field in fields])
-        if _FIELDS.fullmatch(lines) is None or lines.count(b"\r\n") != len(fields):
-            raise ValueError("a header of an answer that would end its line")
-        return b"%b%b\r\n" % (_STATUS_LINES.get(status, b"HTTP/1.1 %d \r\n" % status), lines)
-
-    def piece(self, data: bytes) -> bytes:
-        """Some of the body; nothing, where an answer has none (RFC 9112, section 6.3)."""
-        if self._bodiless:
-            return b""
-        if self._left_bytes is not None:
-            self._left_bytes -= len(data)
-        return b"%x\r\n%b\r\n" % (len(data), data) if self._chunked and data else data
-
-    def end(self) -> bytes:
-        """The end of the body. A body that is not as long as it said ends the connection."""
-        self.closes = self.closes or bool(self._left_bytes)
-        return b"0\r\n\r\n" if self._chunked else b""
+class _Enough(Exception):
+    """What has come is refused; the rest of it need not be parsed."""

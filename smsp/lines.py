@@ -11,6 +11,7 @@ from __future__ import annotations
 import select
 import socket
 from abc import abstractmethod
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property
 
@@ -89,6 +90,9 @@ class SocketLine(Line):
     step in which the kernel has taken the last byte, and can say so before anything else happens.
     """
 
+    when_full: Callable[[], None] | None = None
+    """Is called when the kernel takes no more for now, before that is waited for."""
+
     def __init__(self, connected: socket.socket) -> None:
         connected.setblocking(False)
         for option, value in _OPTIONS:
@@ -120,6 +124,8 @@ class SocketLine(Line):
 
     async def wait_send_all_might_not_block(self) -> None:
         """Wait until the kernel has room again."""
+        if self.when_full is not None:
+            self.when_full()
         await trio.lowlevel.wait_writable(self._socket)
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:

@@ -72,7 +72,8 @@ async def listen(
     Reports the URL when it is started. Raises ``OSError`` when the port cannot be had.
     """
     (sock,) = config.create_sockets().insecure_sockets
-    house = House(app, config, log, limits, Places(limits.connections_max))
+    places = Places(limits.connections_max, limits.held_bytes_max)
+    house = House(app, config, log, limits, places)
 
     async def serve(taken: socket.socket) -> None:
         await Connection(house, _stream(taken, tls)).run()

@@ -25,10 +25,13 @@ from hypercorn.typing import (
 )
 
 from smsp.http1 import CONTINUE, Answer, End, Fault, Head, Requests
+from smsp.request_target import path_of
 from smsp.web.extension import BODY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+COPIED_BYTES_MAX = 16 * 1024
 
 _DISCONNECT = HTTPDisconnectEvent(type="http.disconnect")
 _INTERNAL = 500
@@ -84,7 +87,7 @@ class Turn:
 
     def _scope(self, ends: Ends) -> HTTPScope:
         head = self._head
-        path, _, query = head.target.partition(b"?")
+        path, query = path_of(head.target), head.target.partition(b"?")[2]
         return {
             "type": "http",
             "asgi": {"spec_version": "2.1", "version": "3.0"},
@@ -92,7 +95,7 @@ class Turn:
             "method": head.method,
             "scheme": ends.scheme,
             "path": unquote(path.decode("ascii")),
-            "raw_path": path,
+            "raw_path": head.target.partition(b"?")[0],
             "query_string": query,
             "root_path": "",
             "headers": head.headers,
@@ -113,6 +116,9 @@ class Turn:
         if self._whole:
             await self._hang_up()
             return _DISCONNECT
+        if self._requests.waiting:
+            # What has come at once may be much work, and others have waited meanwhile.
+            await trio.lowlevel.checkpoint()
         while (event := self._requests.next()) is None:
             if not self._asked:
                 self._asked = True
@@ -158,6 +164,11 @@ class Turn:
         self._held = self._answer.head(status, [*headers, date_field()])
 
     async def _write(self, data: bytes) -> None:
+        """Together with what is held, unless it is large: thousands may be sent the same file, of
+        which each would then have a copy."""
+        if self._held and len(data) > COPIED_BYTES_MAX:
+            held, self._held = self._held, b""
+            await self._wire.write(held)
         data, self._held = self._held + data, b""
         if data:
             await self._wire.write(data)

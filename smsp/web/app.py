@@ -33,6 +33,7 @@ from smsp.web.metrics import metrics
 from smsp.web.orders import orders
 from smsp.web.replies import ErrorCode, error_reply
 from smsp.web.services import Services
+from smsp.web.urls import PARAMETERS_MAX, wrong_with_url
 
 REQUEST_KEY_CHARACTERS_MAX = 128
 
@@ -119,27 +120,23 @@ def create_app(services: Services) -> App:
     for blueprint in (emails, circuits, events, orders, metrics, health, docs):
         app.register_blueprint(blueprint(services))
     app.register_blueprint(dashboard())
-    app.arrive = _arrive(services)
+    app.arrive = _arrive
     app.fail = _fail(services)
     app.depart = _depart(services)
     return app
 
 
-def _arrive(services: Services) -> Callable[[Asked], Response | None]:
-    def arrive(asked: Asked) -> Response | None:
-        asked.request_key = _request_key(asked)
-        # A path that is one of our own words holds nothing of a caller's.
-        ours = asked.url_rule is not None and not asked.view_args
-        path = "" if ours else asked.path
-        if services.keyring.in_url(path, asked.args.items(multi=True)):
-            return error_reply(
-                HTTPStatus.BAD_REQUEST,
-                "key_in_url",
-                "A key belongs in the header X-API-KEY, never in the URL. Replace this key.",
-            )
-        return None
-
-    return arrive
+def _arrive(asked: Asked) -> Response | None:
+    asked.request_key = _request_key(asked)
+    match wrong_with_url(asked.scope.get("raw_path", b""), asked.query_string):
+        case None:
+            return None
+        case "key":
+            code: ErrorCode = "key_in_url"
+            message = "A key belongs in the header X-API-KEY, never in the URL. Replace this key."
+        case "parameters":
+            code, message = "bad_request", f"A URL has at most {PARAMETERS_MAX} parameters."
+    return error_reply(HTTPStatus.BAD_REQUEST, code, message)
 
 
 def _depart(services: Services) -> Callable[[Asked, Response], None]:

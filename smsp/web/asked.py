@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from quart import request
 from quart_trio.wrappers.request import TrioRequest
@@ -123,8 +122,13 @@ def _first_of_each(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]
 
 
 def _path(path: str) -> str:
-    """Also of a target in absolute form (RFC 9112, section 3.2.2)."""
-    return path if path[:1] == "/" else urlsplit(path).path or NOWHERE
+    """Also of a target in absolute form (RFC 9112, section 3.2.2), where a server hands that over.
+    Nothing is decoded here, so nothing in it can be wrong."""
+    if path[:1] == "/":
+        return path
+    _, absolute, rest = path.partition("://")
+    _, slash, path_there = rest.partition("/")
+    return slash + path_there or (NOWHERE if absolute else path or NOWHERE)
 
 
 def _nothing_yet() -> None:

@@ -35,13 +35,28 @@ class Shelf:
     def __init__(self, where: Callable[[str], Path]) -> None:
         self._where = where
         self._read: dict[str, Asset] = {}
+        self._reading: dict[str, trio.Event] = {}
 
     async def take(self, name: str) -> Asset:
-        """An asset, read at first from its file, in a thread."""
-        if name not in self._read:
-            content = await trio.to_thread.run_sync(lambda: self._where(name).read_bytes())
-            self._read[name] = Asset(content, version_of(content))
+        """An asset, read at first from its file, in a thread; once, however many ask for it."""
+        while name not in self._read:
+            if name in self._reading:
+                await self._reading[name].wait()
+            else:
+                await self._fetch(name)
         return self._read[name]
+
+    async def _fetch(self, name: str) -> None:
+        read = self._reading[name] = trio.Event()
+        try:
+            self._read[name] = await trio.to_thread.run_sync(self._from_its_file, name)
+        finally:
+            del self._reading[name]
+            read.set()
+
+    def _from_its_file(self, name: str) -> Asset:
+        content = self._where(name).read_bytes()
+        return Asset(content, version_of(content))
 
 
 def version_of(content: bytes) -> str:

@@ -12,9 +12,6 @@ from hmac import compare_digest
 from smsp.keys import Key, Scope, digest_of
 from smsp.web.rates import Bucket
 
-KEY_NAMES_IN_URLS = frozenset(
-    {"api_key", "apikey", "api-key", "x-api-key", "key", "token", "access_token", "authorization"}
-)
 _BEARER = "bearer "
 
 
@@ -54,16 +51,6 @@ class Keyring:
         """Use up one of the messages that the key may send; 0, or the seconds until it may."""
         bucket = self._buckets.get(key.name)
         return 0.0 if bucket is None else bucket.take(now)
-
-    def in_url(self, path: str, query: Iterable[tuple[str, str]]) -> bool:
-        """Whether a key was put into the URL, where proxies and histories would keep it: under a
-        name that asks for one, or a known one anywhere."""
-        texts = path.split("/")
-        for name, value in query:
-            if name.lower() in KEY_NAMES_IN_URLS:
-                return True
-            texts += name, value
-        return any(self.find(text) is not None for text in texts if text)
 
 
 def _presented(api_key: str | None, authorization: str | None) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from itertools import islice
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
+HOPS_MAX = 32
+"""More proxies of ours than that do not stand one behind another."""
 _IPV6_PREFIX = 64
 """Whoever has one IPv6 address has all of its network: they count as one."""
 
@@ -17,16 +20,24 @@ def client_of(peer: str | None, forwarded: Sequence[str], proxies: Sequence[Netw
 
     ``forwarded`` are the ``X-Forwarded-For`` headers in their order. Each proxy appends whom it
     heard from, so they are read from the end, for as long as the word is a proxy's of ours: what
-    stands before it anybody may have written. An IPv6 client is its network of 64 bits.
+    stands before it anybody may have written. No more than ``HOPS_MAX`` are read. An IPv6 client is
+    its network of 64 bits.
     """
     client = _address(peer or "")
-    hops = [hop.strip() for header in forwarded for hop in header.split(",")]
-    while client is not None and hops and any(client in network for network in proxies):
-        hop = _address(hops.pop())
-        if hop is None:
+    if client is None:
+        return peer or ""
+    for hop in islice(_from_the_end(forwarded), HOPS_MAX):
+        before = _address(hop) if any(client in network for network in proxies) else None
+        if before is None:
             break
-        client = hop
-    return (peer or "") if client is None else _whole(client)
+        client = before
+    return _whole(client)
+
+
+def _from_the_end(forwarded: Sequence[str]) -> Iterator[str]:
+    """Hops, the last one first. What a caller wrote before them may be long, and stays whole."""
+    for header in reversed(forwarded):
+        yield from (hop.strip() for hop in reversed(header.rsplit(",", HOPS_MAX)))
 
 
 def _address(text: str) -> Address | None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import gc
+import tracemalloc
 from http import HTTPStatus
 from itertools import pairwise
+from weakref import ref
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from smsp.http1 import HEAD_BYTES_MAX, Answer, End, Fault, Head, Requests
+from smsp.request_target import TARGET_BYTES_MAX
 
 GET = b"GET /livez?x=1 HTTP/1.1\r\nHost: x\r\n\r\n"
 POST = b"POST /email HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"
@@ -134,6 +138,21 @@ BAD = {
     "no version": b"GET /\r\n\r\n",
     "another alphabet": b"GET /\xff HTTP/1.1\r\nHost: x\r\n\r\n",
     "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    "two spaces before the target": b"GET  / HTTP/1.1\r\nHost: x\r\n\r\n",
+    "two spaces behind the target": b"GET /  HTTP/1.1\r\nHost: x\r\n\r\n",
+    "a space at the end": b"GET / HTTP/1.1 \r\nHost: x\r\n\r\n",
+    "RTSP": b"OPTIONS / RTSP/1.0\r\nHost: x\r\n\r\n",
+    "RTSP, a method of ours": b"GET / RTSP/1.0\r\nHost: x\r\n\r\n",
+    "ICE": b"SOURCE / ICE/1.0\r\nHost: x\r\n\r\n",
+    "an encoded host": b"GET http://%5B/livez HTTP/1.1\r\nHost: x\r\n\r\n",
+    "half a bracket": b"GET http://[/livez HTTP/1.1\r\nHost: x\r\n\r\n",
+    "no host in a target": b"GET http:///livez HTTP/1.1\r\nHost: x\r\n\r\n",
+    "another scheme": b"GET ftp://x/livez HTTP/1.1\r\nHost: x\r\n\r\n",
+    "a host that is none": b"GET / HTTP/1.1\r\nHost: a b\r\n\r\n",
+    "a path in a host": b"GET / HTTP/1.1\r\nHost: x/y\r\n\r\n",
+    "a user in a host": b"GET / HTTP/1.1\r\nHost: u@x\r\n\r\n",
+    "a port that is none": b"GET / HTTP/1.1\r\nHost: x:port\r\n\r\n",
+    "an old caller's host that is none": b"GET / HTTP/1.0\r\nHost: [\r\n\r\n",
     "HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
 }
 
@@ -190,16 +209,156 @@ def test_headers_max(number, refused):
     "start",
     [
         b"GET / HTTP/1.1\r\nHost: x\r\nX: ",
-        b"GET /",
         CHUNKED.partition(b"\r\n\r\n")[0] + b"\r\n\r\n1;",
         CHUNKED[: CHUNKED.index(b"X: trailer")] + b"X: ",
     ],
-    ids=["a header", "a target", "a chunk's extension", "a trailer"],
+    ids=["a header", "a chunk's extension", "a trailer"],
 )
 def test_what_does_not_end(start):
     """What surrounds a body is bounded: 431, and no more is kept."""
     events = heard(start, *[b"a" * 10_000] * (HEAD_BYTES_MAX // 10_000 + 2))
     assert events[-1] == Fault(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+
+
+TOO_LARGE = Fault(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+
+
+@pytest.mark.parametrize("lines", [b"a:b\r\n", b"a:\r\n", b"x-name: a value\r\n"])
+def test_one_header_too_many_is_refused_at_its_end(lines):
+    """It takes no end of the head for that, and no further byte."""
+    requests = Requests(100)
+    requests.feed(_GET + lines * 99)
+    assert requests.next() is None
+    requests.feed(lines[:-1])
+    assert requests.next() is None
+    requests.feed(lines[-1:])
+    assert requests.next() == TOO_LARGE
+
+
+def test_of_headers_without_number_few_are_held():
+    """Those that come at once behind the one that is too many are not even made."""
+    wire = _POST + b"a:b\r\n" * 12_500
+    requests = Requests(100)
+    tracemalloc.start()
+    requests.feed(wire)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert requests.next() == TOO_LARGE
+    assert peak < len(wire) / 2
+    assert requests.held_bytes == 0
+
+
+@pytest.mark.parametrize("line", [b"a:b\r\n", b"x: %b\r\n" % (b"b" * 600)], ids=["short", "long"])
+def test_a_head_that_has_not_ended_is_held_once(line):
+    """What it takes is told, and is its bytes and little more."""
+    wire = _POST + line * 99
+    requests = Requests(100)
+    tracemalloc.start()
+    for start in range(0, len(wire), 1000):
+        requests.feed(wire[start : start + 1000])
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert requests.in_a_head
+    assert len(wire) <= requests.held_bytes
+    assert held < 1.1 * requests.held_bytes + 4_000
+
+
+@pytest.mark.parametrize(("length", "refused"), [(TARGET_BYTES_MAX, False), (8193, True)])
+def test_a_long_target(length, refused):
+    """8 KiB are taken; more is refused as such, whether it ends or not."""
+    target = b"/" + b"a" * (length - 1)
+    too_long = Fault(HTTPStatus.REQUEST_URI_TOO_LONG)
+    whole, begun = GET.replace(b"/livez?x=1", target), b"GET " + target
+    for pieces in ([whole], [whole[:5], whole[5:]], [whole[:8000], whole[8000:]], [begun]):
+        first = next(iter(heard(*pieces)), None)
+        assert (first == too_long) == refused
+
+
+@pytest.mark.parametrize(("more", "refused"), [(0, False), (1, True)])
+def test_a_long_head(more, refused):
+    """64 KiB are taken, its last line and empty lines before it included."""
+    start, end = b"\r\n" + _GET + b"X: ", b"\r\n\r\n"
+    whole = start + b"a" * (HEAD_BYTES_MAX + more - len(start) - len(end)) + end
+    for pieces in ([whole], [whole[:1], whole[1:]], [whole[:-1], whole[-1:]]):
+        first, *_ = heard(*pieces)
+        assert (first == TOO_LARGE) == refused
+
+
+def test_empty_lines_without_end():
+    """They are counted."""
+    events = heard(*[b"\r\n" * 1000] * 40)
+    assert events == [TOO_LARGE]
+
+
+@pytest.mark.parametrize(("number", "refused"), [(100, False), (101, True)])
+def test_trailers_without_number(number, refused):
+    """There may be no more of them than headers."""
+    wire = CHUNKED.replace(b"X: trailer\r\n", b"X: t\r\n" * number)
+    events = heard(wire)
+    assert events[-1] == (TOO_LARGE if refused else End())
+
+
+def test_a_chunk_s_extensions():
+    """What surrounds a body is in proportion to it, however often some of the body comes."""
+    extended = b"1;%b\r\na\r\n" % (b"e" * 4_000)
+    head = CHUNKED.partition(b"3\r\n")[0]
+    assert heard(head + extended + b"0\r\n\r\n")[-1] == End()
+    assert heard(head, *[extended] * 5)[-1] == TOO_LARGE
+    large = b"1000;%b\r\n%b\r\n" % (b"e" * 4_000, b"a" * 4096)
+    assert heard(head, *[large] * 20, b"0\r\n\r\n")[-1] == End()
+
+
+@pytest.mark.parametrize("wire", [GET, POST, CHUNKED], ids=["none", "length", "chunks"])
+def test_requests_behind_a_request_stay_bytes(wire):
+    """They are parsed when it has been taken to its end, one after another."""
+    number = 200
+    requests = Requests(100)
+    requests.feed(wire * number)
+    for left in reversed(range(number)):
+        assert isinstance(requests.next(), Head)
+        assert left * len(wire) <= requests.held_bytes < left * len(wire) + 1000
+        assert requests.take_body() is not None
+    assert requests.next() is None
+    assert requests.held_bytes == 0
+
+
+def test_a_body_in_the_smallest_chunks():
+    """Is held as bytes: thousands of objects would take many times as much."""
+    head = CHUNKED.partition(b"3\r\n")[0]
+    requests = Requests(100)
+    requests.feed(head + b"2\r\nab\r\n" * 9_000)
+    assert isinstance(requests.next(), Head)
+    requests.feed(b"2\r\ncd\r\n" * 9_000 + b"0\r\n\r\n" + GET)
+    assert requests.next() == b"ab" * 9_000 + b"cd" * 9_000
+    assert requests.next() == End()
+    assert isinstance(requests.next(), Head)
+
+
+def test_a_body_full_of_empty_lines():
+    """Each could be its end; not all of it is parsed before somebody asks for it."""
+    head, lines = CHUNKED.partition(b"3\r\n")[0], b"\r\n\r\n" * 10_000
+    requests = Requests(100)
+    requests.feed(head + b"%x\r\n%b\r\n0\r\n\r\n" % (len(lines), lines) + GET)
+    assert isinstance(requests.next(), Head)
+    assert 0 < len(requests.next()) < len(lines)
+    assert requests.waiting
+    assert len(requests.take_body()) > 0
+    assert isinstance(requests.next(), Head)
+
+
+def test_what_is_closed_holds_nothing():
+    """Nothing is heard any more, nor kept, nor is there a ring for the garbage collector."""
+    for wire in (GET[:-2], GET, POST[:-2], GET * 100, CHUNKED[:-4]):
+        requests = Requests(100)
+        requests.feed(wire)
+        requests.close()
+        requests.feed(GET)
+        assert (requests.next(), requests.held_bytes, requests.waiting) == (None, 0, False)
+        gone = ref(requests)
+        gc.disable()
+        del requests
+        gc.enable()
+        assert gone() is None
 
 
 def test_a_long_body():

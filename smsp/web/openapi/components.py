@@ -110,7 +110,11 @@ def headers() -> JsonObject:
 def responses() -> JsonObject:
     """Answers that many routes can give."""
     return {
-        "KeyInUrl": answer("There is a key in the URL.", "Error", examples=key_in_url()),
+        "KeyInUrl": answer(
+            "The URL has a parameter that asks for a key, a user, or too many parameters.",
+            "Error",
+            examples=key_in_url(),
+        ),
         "Unauthorised": answer(
             "There is no key, or it is not known.",
             "Error",

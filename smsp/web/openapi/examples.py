@@ -102,9 +102,10 @@ def bad_request() -> JsonObject:
 
 
 def key_in_url() -> JsonObject:
-    """A request that told its key to every proxy on the way."""
+    """A URL that told a key to every proxy on the way, or asks for more than any route knows."""
     message = "A key belongs in the header X-API-KEY, never in the URL. Replace this key."
-    return error("key_in_url", message)
+    too_many = "A URL has at most 32 parameters."
+    return error("key_in_url", message) | error("bad_request", too_many)
 
 
 def forbidden() -> JsonObject:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsp.web.clients import client_of
+from smsp.web.clients import HOPS_MAX, client_of
 
 PROXIES = (ip_network("10.0.0.0/8"), ip_network("2001:db8:1::/48"))
 
@@ -50,3 +50,11 @@ def test_a_stranger_s_word_counts_for_nothing(forwarded):
 def test_what_a_client_writes_stands_before_what_our_proxy_adds(forwarded):
     """A client that makes up hops is still known by the address that our proxy has seen."""
     assert client_of("10.0.0.1", [*forwarded, "198.51.100.7"], PROXIES) == "198.51.100.7"
+
+
+def test_hops_without_number():
+    """Not more of them are read than there can be proxies, and nobody becomes another by more."""
+    proxy, client = "10.0.0.1", "198.51.100.7"
+    for more, found in ((HOPS_MAX - 1, client), (HOPS_MAX, proxy), (20_000, proxy)):
+        for forwarded in ([", ".join([client, *[proxy] * more])], [client, *[proxy] * more]):
+            assert client_of(proxy, forwarded, PROXIES) == found

@@ -37,6 +37,7 @@ from smsp.web.budget import ByteBudget
 from smsp.web.openapi import examples
 from smsp.web.rates import Failures
 from smsp.web.services import Readiness
+from smsp.web.urls import PARAMETERS_MAX
 from tests.kit.openapi import Described
 from tests.kit.web import (
     KEY,
@@ -155,6 +156,7 @@ CASES = {
     "in_progress": lambda: _keyed(parsed(), over=False),
     "idempotency_mismatch": lambda: _keyed(replace(parsed(), subject="another"), over=True),
     "key_in_url": lambda: Case("/email?api_key=a-key"),
+    "bad_request": lambda: Case("/email?" + "&" * PARAMETERS_MAX),
     "unauthorised": lambda: Case(key=None),
     "forbidden_from": lambda: _key_of_few_rights(from_domains=frozenset({"example.org"})),
     "too_many_requests": _used_up,
