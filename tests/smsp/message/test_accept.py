@@ -17,7 +17,6 @@ from smsp.message import (
     FAULTS_MAX,
     WHOLE_BYTES_MAX,
     EmailMessage,
-    Fault,
     InvalidJson,
     InvalidMessage,
     _explained,
@@ -209,23 +208,40 @@ def test_a_long_string_that_is_none(field, broken):
 
 
 @pytest.mark.parametrize(
-    ("body", "fault"),
+    ("body", "field", "words"),
     [
-        (b'{"x":[' + b'{"":0},' * 50_000, Fault("x", "holds too much")),
-        (b'{"subject":' + b"[" * 300_000, Fault("subject", "holds too much")),
-        (b'{"a":1,"b":{"c":' + b"0," * 200_000, Fault("b", "holds too much")),
-        (b"[" + b'{"":0},' * 50_000, Fault("", "must be an object")),
-        (b'{"toaddress":[' + b'"a@b.c",' * 50_000, Fault("toaddress", "must name at most 1,000")),
-        (b'{"CcAddress":[' + b'"a@b.c",' * 50_000, Fault("toaddress", "must name at most 1,000")),
+        (b'{"x":[' + b'{"":0},' * 50_000 + b"0]}", "x", "holds too much"),
+        (b'{"a":1,"b":{"c":[' + b"0," * 200_000 + b"0]}}", "b", "holds too much"),
+        (b"[" + b'{"":0},' * 50_000 + b"0]", "", "must be an object"),
+        (
+            b'{"toaddress":[' + b'"a@b.c",' * 50_000 + b'""]}',
+            "toaddress",
+            "must name at most 1,000",
+        ),
+        (
+            b'{"CcAddress":[' + b'"a@b.c",' * 50_000 + b'""]}',
+            "toaddress",
+            "must name at most 1,000",
+        ),
     ],
+    ids=["objects", "numbers", "list", "to", "cc"],
 )
-def test_more_than_a_message_has_is_refused_by_the_field_that_has_it(body, fault):
-    """It is not read to its end: whether that is JSON, nobody needs to know."""
+def test_more_than_a_message_has_is_refused_by_the_field_that_has_it(body, field, words):
+    """Nothing is made of what comes after."""
     invalid = parse(body)
     assert isinstance(invalid, InvalidMessage)
     (told,) = invalid.faults
-    assert told.field == fault.field
-    assert told.message.startswith(fault.message)
+    assert told.field == field
+    assert told.message.startswith(words)
+
+
+@pytest.mark.parametrize("tail", [b"", b"]", b"0]} x", b"\xff]}", b'"\\x"]}', b"[" * 300_000])
+def test_more_than_a_message_has_that_is_no_json(tail):
+    """A body that is not JSON is told so, however much is in it."""
+    invalid = parse(b'{"x":[' + b'{"":0},' * 50_000 + tail)
+    assert isinstance(invalid, InvalidJson)
+    assert invalid.message.startswith("The body is not JSON: ")
+    assert invalid.message.isprintable()
 
 
 def test_the_largest_number_of_strings_is_a_message():
