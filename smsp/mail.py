@@ -6,11 +6,18 @@ construction of :mod:`smsp.message`; nothing here parses, checks or knows a prov
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
+from sys import getsizeof
 from types import MappingProxyType
 from uuid import UUID
+
+LARGE_BYTES = 2**20
+LARGE_THINGS = 64
+"""A message with more than one of these is gone through in a thread. Bytes alone take little time,
+since files are left as they are until they are written."""
+PIECE_CHARACTERS = 64 * 1024
 
 
 def _no_strings() -> Mapping[str, str]:
@@ -76,6 +83,20 @@ class Mail:
     metadata: Mapping[str, str] = field(default_factory=_no_strings)
     provider: str | None = None
     """The caller's pin: the only provider that may take this message."""
+    content_bytes: int = field(init=False, repr=False, compare=False)
+    """The size of bodies and files as they would be on a MIME wire (base64). Known from the start,
+    since every provider has a bound for it, and to count takes long."""
+
+    def __post_init__(self) -> None:
+        bodies = sum(_utf8_bytes(body) for body in (self.text, self.html) if body)
+        files = sum([4 * ((len(part.content) + 2) // 3) for part in self.attachments])
+        object.__setattr__(self, "content_bytes", bodies + files)
+
+    @property
+    def held_bytes(self) -> int:
+        """How much memory bodies and files take; next to nothing is taken by the rest."""
+        bodies = sum(getsizeof(body) for body in (self.text, self.html) if body)
+        return bodies + sum([len(part.content) for part in self.attachments])
 
     @property
     def recipients(self) -> tuple[Mailbox, ...]:
@@ -105,6 +126,21 @@ class Send:
         return f"<{self.id}@{self.mail.sender.ascii_domain}>"
 
 
+def is_large(mail: Mail) -> bool:
+    """Whether it takes so long to go through this message that others would notice: by its bytes,
+    or by what has to be written with care, such as recipients and headers."""
+    things = len(mail.to) + len(mail.cc) + len(mail.bcc) + len(mail.reply_to) + len(mail.headers)
+    things += len(mail.attachments) + len(mail.tags) + len(mail.metadata)
+    bodies = len(mail.text or "") + len(mail.html or "")
+    bytes_ = bodies + sum([len(part.content) for part in mail.attachments])
+    return things > LARGE_THINGS or bytes_ > LARGE_BYTES
+
+
+def pieces_of(text: str) -> Iterator[str]:
+    """The text, so much of it at a time that no single step with it takes long."""
+    return (text[at : at + PIECE_CHARACTERS] for at in range(0, len(text), PIECE_CHARACTERS))
+
+
 def fingerprint(mail: Mail) -> bytes:
     """A digest (SHA-256) that two messages share only if they are the same message.
 
@@ -115,8 +151,25 @@ def fingerprint(mail: Mail) -> bytes:
     for part in mail.attachments:
         digest.update(sha256(part.content).digest())
     attachments = [(part.filename, part.content_type, part.content_id) for part in mail.attachments]
+    bodies = [_digest(body) if body else body for body in (mail.text, mail.html)]
     # repr of strings, numbers, None, tuples and dataclasses of them is unambiguous.
-    rest = replace(mail, attachments=(), headers={}, metadata={})
+    rest = replace(mail, attachments=(), headers={}, metadata={}, text=None, html=None)
     maps = [sorted(mail.headers.items()), sorted(mail.metadata.items())]
-    digest.update(repr((rest, attachments, maps)).encode("utf-8", "surrogatepass"))
+    digest.update(repr((rest, bodies, attachments, maps)).encode("utf-8", "surrogatepass"))
     return digest.digest()
+
+
+def _digest(text: str) -> str | bytes:
+    """Stands for the text; a short one for itself."""
+    if len(text) <= PIECE_CHARACTERS:
+        return text
+    digest = sha256()
+    for piece in pieces_of(text):
+        digest.update(piece.encode("utf-8", "surrogatepass"))
+    return digest.digest()
+
+
+def _utf8_bytes(text: str) -> int:
+    if text.isascii():
+        return len(text)
+    return sum(len(piece.encode("utf-8", "surrogatepass")) for piece in pieces_of(text))

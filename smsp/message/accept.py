@@ -35,6 +35,7 @@ from smsp.message.fields import (
 from smsp.message.headers import custom_header_name, one_line
 from smsp.message.mailbox import parse_mailbox
 from smsp.message.names import differ
+from smsp.message.recipients import each_once
 
 _Mailboxes = str | list[str] | None | UnsetType
 _Text = str | None | UnsetType
@@ -107,11 +108,12 @@ def _mail(wire: _Message, long: Condensed | None, control_headers: Sequence[str]
     _within(len(to) + len(cc) + len(bcc), RECIPIENTS_MAX)
     reply_to = _list(wire.replytoaddress)
     _within(len(reply_to), RECIPIENTS_MAX)
+    once = each_once(*(tuple(map(parse_mailbox, each)) for each in (to, cc, bcc)))
     return Mail(
         sender=parse_mailbox(wire.fromaddress),
-        to=tuple(map(parse_mailbox, to)),
-        cc=tuple(map(parse_mailbox, cc)),
-        bcc=tuple(map(parse_mailbox, bcc)),
+        to=once[0],
+        cc=once[1],
+        bcc=once[2],
         reply_to=tuple(map(parse_mailbox, reply_to)),
         subject=_line(wire.subject or ""),
         text=_text(wire.plaintextbody, long),

@@ -9,12 +9,13 @@ from functools import partial
 
 import trio
 
-from smsp.mail import Mail, Send
+from smsp.mail import LARGE_BYTES, Send, is_large
+from smsp.providers.body import Body
 from smsp.providers.idempotency import key_of
-from smsp.providers.protocols import Adapter, HttpCall, keys
+from smsp.providers.protocols import Adapter, HttpCall, keys, signs
 
-LARGE_BYTES = 2**20
-"""More than this, in bodies and attachments, is encoded in a thread."""
+__all__ = ["ENCODERS_MAX", "LARGE_BYTES", "Encoder", "is_large"]
+
 ENCODERS_MAX = 2
 """Threads for each provider; more would only take turns at the interpreter."""
 
@@ -33,14 +34,11 @@ class Encoder:
         return await trio.to_thread.run_sync(encode, limiter=self._threads)
 
 
-def is_large(mail: Mail) -> bool:
-    """Whether it takes so long to encode this message that others would notice."""
-    bodies = len(mail.text or "") + len(mail.html or "")
-    return bodies + sum(len(part.content) for part in mail.attachments) > LARGE_BYTES
-
-
 def _call(adapter: Adapter, send: Send) -> HttpCall:
     call = adapter.encode(send)
     if keys(adapter):
-        return adapter.keyed(call, key_of(send, call))
+        call = adapter.keyed(call, key_of(send, call))
+    if signs(adapter) and isinstance(call.body, Body):
+        # What is signed is a digest of all of it, which a body remembers.
+        assert call.body.sha256
     return call

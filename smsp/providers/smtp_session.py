@@ -20,6 +20,7 @@ from typing import Literal
 import trio
 
 from smsp.outcome import Outcome
+from smsp.providers.body import PIECE_BYTES, AnyBody, pieces
 from smsp.providers.connection import Dial
 from smsp.providers.shortage import NO_RESOURCES, is_shortage
 from smsp.providers.smtp_connection import Connection
@@ -37,7 +38,7 @@ from smsp.providers.smtp_phases import (
     verdict,
 )
 
-WRITE_BYTES = 64 * 1024
+WRITE_BYTES = PIECE_BYTES
 """A write that moves this much has made progress."""
 GOODBYE_S = 1.0
 """How long each word of a farewell may take; our answer is known, and waits."""
@@ -152,14 +153,13 @@ class Session:
 
     # -- the message
 
-    async def write(self, text: bytes) -> None:
+    async def write(self, text: AnyBody) -> None:
         """All but the line with the dot, which the kernel then has room for."""
         self.phase = Phase.WRITING
-        with memoryview(text) as whole:
-            for start in range(0, len(whole), WRITE_BYTES):
-                self._grant()
-                await self._connection.check_silence()
-                await self._connection.write(whole[start : start + WRITE_BYTES])
+        for piece in pieces(text):
+            self._grant()
+            await self._connection.check_silence()
+            await self._connection.write(piece)
         self._grant()
         await self._connection.wait_writable()
         await self._connection.check_silence()

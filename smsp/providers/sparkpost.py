@@ -15,16 +15,16 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import ClassVar, Literal
 
-import orjson
 from pydantic.dataclasses import dataclass
 
 from smsp.mail import Attachment, Mail, Mailbox, Send
 from smsp.outcome import Blame, NotSent, Outcome, Reason, RefusedRecipients, Rejected, Sent
 from smsp.providers import answers, recipients
 from smsp.providers.answers import Answer
+from smsp.providers.body import json_text
 from smsp.providers.credentials import ADAPTER_CONFIG, ApiKey
 from smsp.providers.headers import encoded, name_addr
-from smsp.providers.payload import base64, bodies, filled
+from smsp.providers.payload import base64, bodies, filled, json_body
 from smsp.providers.poll import poll
 from smsp.providers.protocols import Capabilities, Facts, HttpCall, HttpReply, ProbeCall
 
@@ -74,13 +74,15 @@ class SparkPost:
         probe="state of the account, then a message to SparkPost's sink",
         probe_cost="counted",
     )
-    capabilities: ClassVar[Capabilities] = Capabilities(bytes_max=20_000_000, tags_max=1)
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        bytes_max=20_000_000, tags_max=1, repeats_to=True
+    )
     control_headers: ClassVar[tuple[str, ...]] = ("X-MSYS-*",)
 
     def encode(self, send: Send) -> HttpCall:
         """One transmission with all the recipients, so that everybody gets the same message."""
         headers = (*self._headers(), ("Content-Type", "application/json"))
-        return HttpCall("POST", self._url("transmissions"), headers, orjson.dumps(_payload(send)))
+        return HttpCall("POST", self._url("transmissions"), headers, json_body(_payload(send)))
 
     def decode(self, reply: HttpReply) -> Outcome:
         """200 that counts an accepted recipient is sent; one that counts none is refused.
@@ -169,7 +171,7 @@ def _payload(send: Send) -> dict[str, object]:
 
 def _recipients(mail: Mail) -> list[dict[str, object]]:
     """Everybody sees the same To; who is in Cc sees that by a header, who is in Bcc by nothing."""
-    to = _mailboxes(mail.to)
+    to = json_text(_mailboxes(mail.to))  # once in memory, however many carry it
     addresses = (mailbox.address for mailbox in mail.recipients)
     return [{"address": {"email": address, "header_to": to}} for address in addresses]
 
@@ -196,7 +198,7 @@ def _mailboxes(mailboxes: Iterable[Mailbox]) -> str:
     return ", ".join(map(name_addr, mailboxes))
 
 
-def _file(attachment: Attachment, name: str) -> dict[str, str]:
+def _file(attachment: Attachment, name: str) -> dict[str, object]:
     media_type = attachment.content_type or "application/octet-stream"
     return {"name": name, "type": media_type, "data": base64(attachment)}
 

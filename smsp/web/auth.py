@@ -55,6 +55,12 @@ class Keyring:
         bucket = self._buckets.get(key.name)
         return 0.0 if bucket is None else bucket.take(now)
 
+    def refund(self, key: Key) -> None:
+        """Give back what was used up last: no message came of it."""
+        bucket = self._buckets.get(key.name)
+        if bucket is not None:
+            bucket.give_back()
+
     def in_url(self, path: str, query: Iterable[tuple[str, str]]) -> bool:
         """Whether a key was put into the URL, where proxies and histories would keep it: under a
         name that asks for one, or a known one anywhere."""

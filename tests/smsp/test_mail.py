@@ -69,6 +69,36 @@ def test_every_attempt_carries_the_same_message_id():
     assert send.message_id == "<12345678-1234-4234-8234-123456789abc@xn--bcher-kva.example>"
 
 
+@pytest.mark.parametrize("long", ["a" * 200_000, "é" * 100_000, "😀" * 70_000])
+def test_the_fingerprint_is_of_all_of_a_long_text(long):
+    """Which is not put together for it; text and HTML are not taken for each other."""
+    mails = [
+        Mail(sender=BOB, to=(BOB,), **{body: text})
+        for body in ("text", "html")
+        for text in (long, long + "a", long[:-1], "b" + long[1:])
+    ]
+    assert len(set(map(fingerprint, mails))) == 8
+    assert fingerprint(mails[0]) == fingerprint(replace(mails[0]))
+
+
+@pytest.mark.parametrize(
+    ("text", "content_bytes", "kind"),
+    [
+        ("", 0, 1),
+        ("a" * 99_999, 99_999, 1),
+        ("é" * 99_999, 199_998, 1),
+        ("😀" * 99_999, 399_996, 4),
+    ],
+)
+def test_how_large_a_message_is(text, content_bytes, kind):
+    """On the wire, where a file is base64; and in memory, where a character may take four bytes."""
+    mail = Mail(
+        sender=BOB, to=(BOB,), html=text, attachments=(Attachment("a", "b/c", b"x" * 1_000),)
+    )
+    assert mail.content_bytes == content_bytes + 1_336
+    assert 0 <= mail.held_bytes - len(text) * kind - 1_000 < 100
+
+
 def test_the_fingerprint_is_of_the_message_and_not_of_its_spelling():
     """The order of headers makes no other message; any other difference does."""
     mail = Mail(

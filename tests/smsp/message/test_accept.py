@@ -273,8 +273,8 @@ def test_the_largest_number_of_strings_is_a_message():
     ("body", "quick"),
     [
         (orjson.dumps(MINIMAL), True),
-        (orjson.dumps(MINIMAL | {"plaintextbody": "x" * 60_000}), True),
-        (orjson.dumps(MINIMAL | {"plaintextbody": "x" * 70_000}), False),
+        (orjson.dumps(MINIMAL | {"plaintextbody": "x" * 1_000_000}), True),
+        (orjson.dumps(MINIMAL | {"plaintextbody": "x" * 2**20}), False),
         (orjson.dumps(MINIMAL | {"toaddress": ["ann@example.org"] * 390}), True),
         (orjson.dumps(MINIMAL | {"toaddress": ["ann@example.org"] * 400}), False),
         (orjson.dumps(MINIMAL | {"toaddress": ["ann@exämple.org"] * 15}), True),
@@ -283,6 +283,8 @@ def test_the_largest_number_of_strings_is_a_message():
         (json.dumps(MINIMAL | {"toaddress": ["ann@exämple.org"] * 17}).encode(), False),
         (json.dumps(MINIMAL | {"toaddress": ["é"] * 17}).replace("\\u00e9", "\\u0040"), False),
         (b'["' + b'","' * 1_000 + b'"]', False),
+        (b"[" + b"{}," * 1_000 + b"{}]", False),
+        (b'["' + b"\\n" * 20_000 + b'"]', False),
     ],
 )
 def test_what_is_quickly_read(body, quick):
