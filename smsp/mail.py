@@ -19,6 +19,9 @@ LARGE_THINGS = 64
 since files are left as they are until they are written."""
 PIECE_CHARACTERS = 64 * 1024
 
+# As measured: see functional_tests/test_memory.py.
+_MAILBOX_BYTES, _COPIES = 500, 6
+
 
 def _no_strings() -> Mapping[str, str]:
     return MappingProxyType({})
@@ -94,9 +97,15 @@ class Mail:
 
     @property
     def held_bytes(self) -> int:
-        """How much memory bodies and files take; next to nothing is taken by the rest."""
+        """About how much memory the message takes on its way. Bodies and files are there once; the
+        rest several times, as strings and in a provider's words, and each mailbox is an object."""
         bodies = sum(getsizeof(body) for body in (self.text, self.html) if body)
-        return bodies + sum([len(part.content) for part in self.attachments])
+        files = sum([len(part.content) for part in self.attachments])
+        mailboxes = (*self.recipients, *self.reply_to)
+        characters = len(self.subject) + sum([len(mailbox.name) for mailbox in mailboxes])
+        for strings in (self.headers, self.metadata):
+            characters += sum([len(name) + len(value) for name, value in strings.items()])
+        return bodies + files + _MAILBOX_BYTES * len(mailboxes) + _COPIES * characters
 
     @property
     def recipients(self) -> tuple[Mailbox, ...]:

@@ -43,8 +43,10 @@ if TYPE_CHECKING:
 
 __all__ = ["EmailMessage", "Fault", "InvalidJson", "InvalidMessage", "is_quick", "parse"]
 
-WHOLE_BYTES_MAX = 256 * 1024
+WHOLE_BYTES_MAX = 64 * 1024
 """A body of more than these is condensed before a parser sees it."""
+CHECKED_BYTES_MAX = 8 * 2**20
+"""Of a body with too much in it, that it is JSON otherwise: up to so many bytes, some 20 ms."""
 QUICK_BYTES_MAX = 2**20
 QUICK_STRINGS_MAX = 1_000
 QUICK_OBJECTS_MAX = 1_000
@@ -148,7 +150,8 @@ def _explained(
 
 def _too_much(body: bytes | bytearray, cut_off: TooMany) -> InvalidJson | InvalidMessage:
     try:
-        _skip(body)
+        if len(body) <= CHECKED_BYTES_MAX:
+            _skip(body)
     except RecursionError:
         return InvalidJson("The body is not JSON: nested too deeply")
     except (ValueError, msgspec.DecodeError) as error:

@@ -92,8 +92,9 @@ def _cut(body: bytes | bytearray, start: int, cut: int) -> int:
     In a text that no JSON parser would take it may be anywhere behind ``start``: the piece before
     is refused.
     """
-    while cut > start + 1 and body[cut] & 0xC0 == 0x80:  # inside of a character
-        cut -= 1
+    for _ in range(3):
+        if body[cut] & 0xC0 == 0x80:  # inside of a character
+            cut -= 1
     last = body.rfind(b"\\", max(start, cut - 6), cut)
     if last < 0:
         return cut

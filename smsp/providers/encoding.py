@@ -17,6 +17,8 @@ from smsp.providers.protocols import Adapter, HttpCall, keys, signs
 __all__ = ["ENCODERS_MAX", "LARGE_BYTES", "Encoder", "is_large"]
 
 ENCODERS_MAX = 2
+DIGESTED_BYTES = 128 * 1024
+"""Of a message with more, a digest takes long: all of it is encoded for that."""
 """Threads for each provider; more would only take turns at the interpreter."""
 
 
@@ -29,7 +31,8 @@ class Encoder:
     async def call(self, adapter: Adapter, send: Send) -> HttpCall:
         """The call that sends this message, with the provider's own idempotency key."""
         encode = partial(_call, adapter, send)
-        if not is_large(send.mail):
+        digested = keys(adapter) or signs(adapter)
+        if not is_large(send.mail) and not (digested and send.mail.content_bytes > DIGESTED_BYTES):
             return encode()
         return await trio.to_thread.run_sync(encode, limiter=self._threads)
 

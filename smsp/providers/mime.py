@@ -27,7 +27,6 @@ from smsp.providers.headers import ascii_name_addr, encoded_words, one_line, quo
 OUR_ID = "X-SMSP-Id"
 """The header that carries our id for the message, so that a duplicate can be traced."""
 
-_CRLF = re.compile(r"\r\n?|\n")
 _LINE_CHARACTERS = 78
 _WORD_CHARACTERS_MAX = 900
 """A longer word could not be folded below 998 characters (RFC 5322 §2.1.1)."""
@@ -165,11 +164,16 @@ def _text(subtype: str, text: str) -> _Part:
     if len(text) > LATER_BYTES:
         head = (content_type, "Content-Transfer-Encoding: base64")
         return _Part(head, (_long_text(text),))
-    data = re.sub(r"\r\n?", "\n", text).encode()
+    data = _unix(text).encode()
     readable = b2a_qp(data, istext=True).replace(b"\n", b"\r\n") + b"\r\n"
     encoded = _base64(data.replace(b"\n", b"\r\n"))
     encoding, body = min(("quoted-printable", readable), ("base64", encoded), key=_length)
     return _Part((content_type, f"Content-Transfer-Encoding: {encoding}"), (body,))
+
+
+def _unix(text: str) -> str:
+    """The text with LF line ends."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _long_text(text: str) -> Part:
@@ -178,8 +182,8 @@ def _long_text(text: str) -> Part:
         for piece in pieces_of(text):
             lines = held + piece
             held = "\r" if lines.endswith("\r") else ""  # What follows may belong to it.
-            yield _CRLF.sub("\r\n", lines.removesuffix(held)).encode()
-        yield _CRLF.sub("\r\n", held).encode()
+            yield _unix(lines.removesuffix(held)).replace("\n", "\r\n").encode()
+        yield b"\r\n" if held else b""
 
     return Base64Lines(with_crlf, sum(map(len, with_crlf())))
 

@@ -15,7 +15,7 @@ from typing import ClassVar
 
 from pydantic.dataclasses import dataclass
 
-from smsp.mail import Attachment, Mail, Mailbox, Send
+from smsp.mail import Attachment, Mail, Mailbox, Send, pieces_of
 from smsp.outcome import Blame, NotSent, Outcome, Reason, Rejected, Sent
 from smsp.providers import answers, recipients
 from smsp.providers.answers import Answer
@@ -143,8 +143,12 @@ def _text(mail: Mail) -> str:
 
     Postal refuses white space alone ("NoContent"), but the zero-width space is none.
     """
-    shows = any(body and not body.isspace() for body in (mail.text, mail.html))
+    shows = any(map(_shows, (mail.text, mail.html)))
     return (mail.text or "") if shows else f"{mail.text or ''}\u200b"
+
+
+def _shows(body: str | None) -> bool:
+    return not all(piece.isspace() for piece in pieces_of(body or ""))
 
 
 def _headers(send: Send) -> dict[str, str]:

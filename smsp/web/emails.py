@@ -38,8 +38,8 @@ from smsp.web.replies import (
 from smsp.web.send_options import BadOption, SendOptions, options_of
 from smsp.web.services import Services
 
-WIDE_BYTES_MIN = 64 * 1024
-"""What a message takes beyond its bytes, where that counts."""
+COUNTED_BYTES = 64 * 1024
+"""Of a body with more it is counted what is made of it, where that is more than its bytes."""
 
 
 def emails(services: Services) -> Blueprint:
@@ -90,17 +90,15 @@ async def _read(services: Services, request: Asked, share: Share) -> Mail | Resp
     except NoRoom:
         return _no_room()
     read = partial(parse, body, control_headers=services.control_headers)
-    if is_quick(body):
-        mail = read()
-    else:
-        mail = await trio.to_thread.run_sync(read, limiter=services.reading)
+    quick = is_quick(body)
+    mail = read() if quick else await trio.to_thread.run_sync(read, limiter=services.reading)
     if not isinstance(mail, Mail):
         return invalid_reply(mail)
+    if quick and len(body) <= COUNTED_BYTES:
+        return mail
     # Text with a character beyond the first 256 takes up to four times its bytes.
-    wider_bytes = mail.held_bytes - len(body)
-    if wider_bytes > WIDE_BYTES_MIN and not share.grow(wider_bytes):
-        return _no_room()
-    return mail
+    more_bytes = mail.held_bytes - share.held_bytes
+    return mail if more_bytes <= 0 or share.grow(more_bytes) else _no_room()
 
 
 async def _answer(
