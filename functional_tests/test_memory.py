@@ -121,8 +121,8 @@ def test_the_formula_is_the_readme_s():
 
 @contextmanager
 def posted(smsp: Smsp, bodies: list[bytes]) -> Iterator[Callable[[], list[int]]]:
-    """So many bodies, all at once. Given is who tells the statuses of the answers so far. In the end
-    the process is killed, since most wait for an answer still."""
+    """So many bodies, all at once. Given is who tells the statuses of the answers so far. In the
+    end the process is killed, since most wait for an answer still."""
     port = int(smsp.url.rpartition(":")[2])
     statuses: list[int] = []
 

@@ -14,13 +14,18 @@ from types import MappingProxyType
 from uuid import UUID
 
 LARGE_BYTES = 2**20
-LARGE_THINGS = 64
-"""A message with more than one of these is gone through in a thread. Bytes alone take little time,
-since files are left as they are until they are written."""
+LARGE_THINGS = 500
+LARGE_CHARACTERS = 16 * 1024
+"""A message with more than one of these is gone through in a thread: of bodies and files, which
+take little time, since they are left as they are until they are written; of recipients, headers
+and the like; and of the characters in those, which may all have to be encoded one by one."""
 PIECE_CHARACTERS = 64 * 1024
 
 # As measured: see functional_tests/test_memory.py.
 _MAILBOX_BYTES, _COPIES = 500, 6
+
+# Whose characters need not be counted: none of them has more than a thousand.
+_FEW_THINGS = 16
 
 
 def _no_strings() -> Mapping[str, str]:
@@ -101,11 +106,8 @@ class Mail:
         rest several times, as strings and in a provider's words, and each mailbox is an object."""
         bodies = sum(getsizeof(body) for body in (self.text, self.html) if body)
         files = sum([len(part.content) for part in self.attachments])
-        mailboxes = (*self.recipients, *self.reply_to)
-        characters = len(self.subject) + sum([len(mailbox.name) for mailbox in mailboxes])
-        for strings in (self.headers, self.metadata):
-            characters += sum([len(name) + len(value) for name, value in strings.items()])
-        return bodies + files + _MAILBOX_BYTES * len(mailboxes) + _COPIES * characters
+        mailboxes = len(self.recipients) + len(self.reply_to)
+        return bodies + files + _MAILBOX_BYTES * mailboxes + _COPIES * _characters(self)
 
     @property
     def recipients(self) -> tuple[Mailbox, ...]:
@@ -142,7 +144,19 @@ def is_large(mail: Mail) -> bool:
     things += len(mail.attachments) + len(mail.tags) + len(mail.metadata)
     bodies = len(mail.text or "") + len(mail.html or "")
     bytes_ = bodies + sum([len(part.content) for part in mail.attachments])
-    return things > LARGE_THINGS or bytes_ > LARGE_BYTES
+    if things > LARGE_THINGS or bytes_ > LARGE_BYTES:
+        return True
+    return things > _FEW_THINGS and _characters(mail) > LARGE_CHARACTERS
+
+
+def _characters(mail: Mail) -> int:
+    """How many there are in all that stands in headers, but for addresses."""
+    characters = len(mail.subject)
+    for mailboxes in (mail.to, mail.cc, mail.bcc, mail.reply_to):
+        characters += sum([len(mailbox.name) for mailbox in mailboxes])
+    for strings in (mail.headers, mail.metadata):
+        characters += sum([len(name) + len(value) for name, value in strings.items()])
+    return characters
 
 
 def pieces_of(text: str) -> Iterator[str]:

@@ -38,7 +38,9 @@ class Watched:
         ({"attachments": (Attachment("a.bin", "a/b", LARGE, None),)}, True),
         ({"cc": (mailbox("a@example.org"),) * (LARGE_THINGS - 1)}, False),
         ({"cc": (mailbox("a@example.org"),) * LARGE_THINGS}, True),
-        ({"headers": {f"X-{n}": "a" for n in range(LARGE_THINGS)}}, True),
+        ({"headers": {f"X-{n}": "a" * 900 for n in range(16)}}, False),
+        ({"headers": {f"X-{n}": "a" * 900 for n in range(20)}}, True),
+        ({"to": (mailbox("a@example.org", "n" * 300),) * 60}, True),
     ],
 )
 async def test_a_large_message_is_encoded_in_a_thread(mail, large):
