@@ -7,11 +7,11 @@ attempt and says nothing about the provider's health.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import chain
 
-from smsp.mail import Mail, Mailbox
+from smsp.mail import Mail
 from smsp.outcome import Reason
 from smsp.providers.file_types import Fit, fit
-from smsp.providers.mime_size import is_larger
 from smsp.providers.protocols import Capabilities
 
 
@@ -26,7 +26,7 @@ def _above(amount: int, bound: int | None) -> bool:
 
 def _too_many_recipients(mail: Mail, limits: Capabilities) -> bool:
     return (
-        _above(len(mail.recipients), limits.recipients_max)
+        _above(len(mail.to) + len(mail.cc) + len(mail.bcc), limits.recipients_max)
         or _above(len(mail.to), limits.to_max)
         or _above(len(mail.cc), limits.cc_max)
         or _above(len(mail.bcc), limits.bcc_max)
@@ -36,7 +36,7 @@ def _too_many_recipients(mail: Mail, limits: Capabilities) -> bool:
 def _needs_smtputf8(mail: Mail, limits: Capabilities) -> bool:
     if limits.smtputf8:
         return False
-    mailboxes: tuple[Mailbox, ...] = (mail.sender, *mail.recipients, *mail.reply_to)
+    mailboxes = chain((mail.sender,), mail.to, mail.cc, mail.bcc, mail.reply_to)
     return any(mailbox.needs_smtputf8 for mailbox in mailboxes)
 
 
@@ -117,10 +117,20 @@ def _empty_file(mail: Mail, limits: Capabilities) -> bool:
 
 
 def _too_large(mail: Mail, limits: Capabilities) -> bool:
-    most = limits.body_bytes_max
-    if most is not None and any(len((b or "").encode()) > most for b in (mail.text, mail.html)):
+    if _above(max(mail.text_bytes, mail.html_bytes), limits.body_bytes_max):
         return True
-    return limits.bytes_max is not None and is_larger(mail, limits.bytes_max)
+    return _above(_request_bytes(mail, limits), limits.bytes_max)
+
+
+def _request_bytes(mail: Mail, limits: Capabilities) -> int:
+    if not limits.repeats_to:
+        return mail.mime_bytes
+    to_bytes = sum(len(str(mailbox).encode()) + _AROUND_MAILBOX_BYTES for mailbox in mail.to)
+    return mail.mime_bytes + len(mail.recipients) * to_bytes
+
+
+_AROUND_MAILBOX_BYTES = 4
+"""Quotes around its name, comma and space after it."""
 
 
 _CHECKS: tuple[tuple[Reason, Callable[[Mail, Capabilities], bool]], ...] = (
@@ -146,4 +156,5 @@ _CHECKS: tuple[tuple[Reason, Callable[[Mail, Capabilities], bool]], ...] = (
     (Reason.EMPTY_FILE, _empty_file),
     (Reason.TOO_LARGE, _too_large),
 )
-"""Why not, and whether so, in the order in which they are told."""
+"""Why not, and whether so, in the order in which they are told. None is looked at that is not
+needed, since this is asked for each provider."""

@@ -6,11 +6,28 @@ construction of :mod:`smsp.message`; nothing here parses, checks or knows a prov
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
+from sys import getsizeof
 from types import MappingProxyType
 from uuid import UUID
+
+from smsp.mime_size import mime_bytes
+
+LARGE_BYTES = 2**20
+LARGE_THINGS = 500
+LARGE_CHARACTERS = 16 * 1024
+"""A message with more than one of these is gone through in a thread: of bodies and files, which
+take little time, since they are left as they are until they are written; of recipients, headers
+and the like; and of the characters in those, which may all have to be encoded one by one."""
+PIECE_CHARACTERS = 64 * 1024
+
+# As measured: see functional_tests/test_memory_of_bodies.py.
+_MAILBOX_BYTES, _COPIES = 500, 6
+
+# Whose characters need not be counted: none of them has more than a thousand.
+_FEW_THINGS = 16
 
 
 def _no_strings() -> Mapping[str, str]:
@@ -76,6 +93,25 @@ class Mail:
     metadata: Mapping[str, str] = field(default_factory=_no_strings)
     provider: str | None = None
     """The caller's pin: the only provider that may take this message."""
+    text_bytes: int = field(init=False, repr=False, compare=False)
+    html_bytes: int = field(init=False, repr=False, compare=False)
+    mime_bytes: int = field(init=False, repr=False, compare=False)
+    """The sizes of both bodies in UTF-8, and of the whole message as it is mailed. Known from the
+    start, since every provider has a bound for them, and to count takes long."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text_bytes", _utf8_bytes(self.text or ""))
+        object.__setattr__(self, "html_bytes", _utf8_bytes(self.html or ""))
+        object.__setattr__(self, "mime_bytes", mime_bytes(self))
+
+    @property
+    def held_bytes(self) -> int:
+        """About how much memory the message takes on its way. Bodies and files are there once; the
+        rest several times, as strings and in a provider's words, and each mailbox is an object."""
+        bodies = sum(getsizeof(body) for body in (self.text, self.html) if body)
+        files = sum([len(part.content) for part in self.attachments])
+        mailboxes = len(self.recipients) + len(self.reply_to)
+        return bodies + files + _MAILBOX_BYTES * mailboxes + _COPIES * _characters(self)
 
     @property
     def recipients(self) -> tuple[Mailbox, ...]:
@@ -105,6 +141,33 @@ class Send:
         return f"<{self.id}@{self.mail.sender.ascii_domain}>"
 
 
+def is_large(mail: Mail) -> bool:
+    """Whether it takes so long to go through this message that others would notice: by its bytes,
+    or by what has to be written with care, such as recipients and headers."""
+    things = len(mail.to) + len(mail.cc) + len(mail.bcc) + len(mail.reply_to) + len(mail.headers)
+    things += len(mail.attachments) + len(mail.tags) + len(mail.metadata)
+    bodies = len(mail.text or "") + len(mail.html or "")
+    bytes_ = bodies + sum([len(part.content) for part in mail.attachments])
+    if things > LARGE_THINGS or bytes_ > LARGE_BYTES:
+        return True
+    return things > _FEW_THINGS and _characters(mail) > LARGE_CHARACTERS
+
+
+def _characters(mail: Mail) -> int:
+    """How many there are in all that stands in headers, but for addresses."""
+    characters = len(mail.subject)
+    for mailboxes in (mail.to, mail.cc, mail.bcc, mail.reply_to):
+        characters += sum([len(mailbox.name) for mailbox in mailboxes])
+    for strings in (mail.headers, mail.metadata):
+        characters += sum([len(name) + len(value) for name, value in strings.items()])
+    return characters
+
+
+def pieces_of(text: str) -> Iterator[str]:
+    """The text, so much of it at a time that no single step with it takes long."""
+    return (text[at : at + PIECE_CHARACTERS] for at in range(0, len(text), PIECE_CHARACTERS))
+
+
 def fingerprint(mail: Mail) -> bytes:
     """A digest (SHA-256) that two messages share only if they are the same message.
 
@@ -115,8 +178,25 @@ def fingerprint(mail: Mail) -> bytes:
     for part in mail.attachments:
         digest.update(sha256(part.content).digest())
     attachments = [(part.filename, part.content_type, part.content_id) for part in mail.attachments]
+    bodies = [_digest(body) if body else body for body in (mail.text, mail.html)]
     # repr of strings, numbers, None, tuples and dataclasses of them is unambiguous.
-    rest = replace(mail, attachments=(), headers={}, metadata={})
+    rest = replace(mail, attachments=(), headers={}, metadata={}, text=None, html=None)
     maps = [sorted(mail.headers.items()), sorted(mail.metadata.items())]
-    digest.update(repr((rest, attachments, maps)).encode("utf-8", "surrogatepass"))
+    digest.update(repr((rest, bodies, attachments, maps)).encode("utf-8", "surrogatepass"))
     return digest.digest()
+
+
+def _digest(text: str) -> str | bytes:
+    """Stands for the text; a short one for itself."""
+    if len(text) <= PIECE_CHARACTERS:
+        return text
+    digest = sha256()
+    for piece in pieces_of(text):
+        digest.update(piece.encode("utf-8", "surrogatepass"))
+    return digest.digest()
+
+
+def _utf8_bytes(text: str) -> int:
+    if text.isascii():
+        return len(text)
+    return sum(len(piece.encode("utf-8", "surrogatepass")) for piece in pieces_of(text))

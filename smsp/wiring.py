@@ -22,7 +22,16 @@ from random import Random
 
 import trio
 
-from actors import Circuit, Config, Intensity, Notice, Observe, Supervisor, loop_clock
+from actors import (
+    Circuit,
+    Config,
+    Intensity,
+    Notice,
+    Observe,
+    Settled,
+    Supervisor,
+    loop_clock,
+)
 from smsp.dispatcher import Destination, Dispatcher
 from smsp.judgement import OutcomeJudge
 from smsp.ledger import Ledger
@@ -70,6 +79,7 @@ async def house(
 ) -> AsyncIterator[House]:
     """Build everything inside a trio run; transports are closed at the end."""
     watching, ledger = Watching(), Ledger(settings.idempotency_keys)
+    body_budget = ByteBudget(settings.max_buffered_bytes)
     circuits: dict[str, Circuit[Send, Outcome]] = {}
     metrics = Metrics(
         product_version(),
@@ -84,6 +94,8 @@ async def house(
         metrics.observe(notice)
         watching.observe(notice)
         ledger.observe(notice, trio.current_time())
+        if isinstance(notice, Settled):
+            body_budget.settled(notice.question.id, notice.circuit)
 
     async with providers(settings, telemetry.status_forbidden, transport_for) as built:
         for one in settings.providers:
@@ -98,7 +110,9 @@ async def house(
             Random() if weighted else None,  # noqa: S311 - a fair share, not a secret
         )
         supervisor = Supervisor(circuits.values(), Intensity())
-        services = _services(settings, dispatcher, telemetry, watching, ledger, metrics)
+        services = _services(
+            settings, dispatcher, telemetry, watching, ledger, metrics, body_budget
+        )
         yield House(supervisor, services)
 
 
@@ -212,6 +226,7 @@ def _services(
     watching: Watching,
     ledger: Ledger,
     metrics: Metrics,
+    body_budget: ByteBudget,
 ) -> Services:
     return Services(
         mailroom=dispatcher,
@@ -221,7 +236,7 @@ def _services(
         version=product_version(),
         node=node_name(),
         max_body_bytes=settings.max_body_bytes,
-        body_budget=ByteBudget(settings.max_buffered_bytes),
+        body_budget=body_budget,
         ledger=ledger,
         metrics=metrics,
         trusted_proxies=settings.trusted_proxies,

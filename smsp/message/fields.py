@@ -8,7 +8,6 @@ about ("must be ..."). Knows no field by name. The rules stand before the types 
 from __future__ import annotations
 
 import re
-from binascii import a2b_base64
 from typing import Annotated, Final
 
 from pydantic import (
@@ -23,10 +22,11 @@ from pydantic import (
     WrapValidator,
 )
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic_core import InitErrorDetails, PydanticCustomError, PydanticKnownError
 
 from smsp.mail import Mailbox
 from smsp.message.headers import custom_header_name, excerpt, one_line
+from smsp.message.long_string import LongString, decode_base64
 from smsp.message.mailbox import parse_mailbox
 
 RECIPIENTS_MAX: Final = 1_000
@@ -34,6 +34,15 @@ LINE_CHARACTERS_MAX: Final = 998
 """RFC 5322 §2.1.1, which bounds a line before it is folded."""
 ENTRIES_MAX: Final = 100
 """Of an object: fields, headers, metadata. Also the attachments of a message."""
+FAULTS_MAX: Final = 20
+"""So many are told of a message; of a list of mailboxes no more are looked for."""
+TAGS_MAX: Final = 50
+LABEL_CHARACTERS_MAX: Final = 128
+HEADER_NAME_CHARACTERS_MAX: Final = 126
+FILE_NAME_CHARACTERS_MAX: Final = 255
+CONTENT_TYPE_CHARACTERS_MAX: Final = 255
+CONTENT_ID_CHARACTERS_MAX: Final = 255
+PROVIDER_NAME: Final = "^[a-z][a-z0-9-]{0,31}$"
 
 # RFC 6838 §4.2 names, then parameters as in RFC 2045 §5.1.
 _RESTRICTED_NAME = r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}"
@@ -65,11 +74,33 @@ def _one_or_many(value: object, many: ValidatorFunctionWrapHandler) -> list[Mail
     match value:
         case str():
             return [parse_mailbox(value)]
+        case []:
+            none: list[Mailbox] = many(value)
+            return none
         case list():
-            mailboxes: list[Mailbox] = many(value)
-            return mailboxes
+            return _many(value)
         case _:
             raise ValueError("must be a mailbox or a list of mailboxes")
+
+
+def _many(values: list[object]) -> list[Mailbox]:
+    """Pydantic would look at all of them, however many are wrong."""
+    if len(values) > RECIPIENTS_MAX:
+        lengths = {"max_length": RECIPIENTS_MAX, "actual_length": len(values)}
+        raise PydanticKnownError("too_long", {"field_type": "List", **lengths})
+    mailboxes: list[Mailbox] = []
+    faults: list[InitErrorDetails] = []
+    for at, value in enumerate(values):
+        try:
+            mailboxes.append(_mailbox(value))
+        except ValueError as error:
+            fault = InitErrorDetails(type="value_error", loc=(at,), input=value)
+            faults.append(fault | {"ctx": {"error": error}})
+        if len(faults) == FAULTS_MAX:
+            break
+    if faults:
+        raise ValidationError.from_exception_data("mailboxes", faults)
+    return mailboxes
 
 
 def _schema_of_mailboxes(at_least: int) -> JsonSchemaValue:
@@ -104,26 +135,26 @@ def _repeats(first: str) -> PydanticCustomError:
     return PydanticCustomError("repeated", "repeats {first}", {"first": excerpt(first)})
 
 
-def _base64(value: object) -> bytes:
-    """RFC 4648 §4 with its padding, and nothing else: no line breaks, no URL alphabet."""
-    if not isinstance(value, str):
-        raise ValueError("must be a string")
-    # a2b_base64's strict mode lets padding pass that nothing needs.
-    if len(value) % 4 or value.endswith("==="):
-        raise ValueError("must be base64 with its padding")
-    try:
-        return a2b_base64(value, strict_mode=True)
-    except ValueError:
-        raise ValueError("must be base64 (the alphabet with + and /, no line breaks)") from None
+def base64(value: object) -> bytes:
+    """What a string of base64 stands for, as :func:`~smsp.message.long_string.decode_base64`."""
+    match value:
+        case str():
+            return decode_base64((value,))
+        case LongString():
+            return value.base64()
+        case _:
+            raise ValueError("must be a string")
 
 
-def _file_name(name: str) -> str:
+def file_name(name: str) -> str:
+    """The name itself, if it is one without a path."""
     if "/" in name or "\\" in name:
         raise ValueError("must be a file name without a path")
     return one_line(name)
 
 
-def _content_type(text: str) -> str:
+def content_type(text: str) -> str:
+    """The text itself, if it is a media type that a file may have."""
     if not _CONTENT_TYPE.fullmatch(text):
         raise ValueError("must be a media type such as text/plain or text/plain; charset=utf-8")
     if text.lower().startswith("multipart/"):
@@ -132,7 +163,8 @@ def _content_type(text: str) -> str:
     return text
 
 
-def _content_id(text: str) -> str:
+def content_id(text: str) -> str:
+    """The text itself, if a ``cid:`` URL can hold it."""
     if not _CONTENT_ID.fullmatch(text):
         raise ValueError("must be printable ASCII without spaces, < and >")
     return text
@@ -160,10 +192,16 @@ Recipients = Annotated[
 Line = Annotated[str, Field(max_length=LINE_CHARACTERS_MAX), AfterValidator(one_line)]
 """Text that ends up in a header."""
 
-Label = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(one_line)]
+Label = Annotated[
+    str, Field(min_length=1, max_length=LABEL_CHARACTERS_MAX), AfterValidator(one_line)
+]
 """A short name that providers group or find messages by."""
 
-HeaderName = Annotated[str, Field(min_length=1, max_length=126), AfterValidator(_header_name)]
+HeaderName = Annotated[
+    str,
+    Field(min_length=1, max_length=HEADER_NAME_CHARACTERS_MAX),
+    AfterValidator(_header_name),
+]
 
 Headers = Annotated[
     dict[HeaderName, Line],
@@ -174,16 +212,20 @@ Headers = Annotated[
 
 Metadata = Annotated[dict[Label, Line], Field(max_length=ENTRIES_MAX), BeforeValidator(few_entries)]
 
-ProviderName = Annotated[str, Field(pattern="^[a-z][a-z0-9-]{0,31}$")]
+ProviderName = Annotated[str, Field(pattern=PROVIDER_NAME)]
 
-FileName = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_file_name)]
+FileName = Annotated[
+    str, Field(min_length=1, max_length=FILE_NAME_CHARACTERS_MAX), AfterValidator(file_name)
+]
 
-ContentType = Annotated[str, Field(max_length=255), AfterValidator(_content_type)]
+ContentType = Annotated[
+    str, Field(max_length=CONTENT_TYPE_CHARACTERS_MAX), AfterValidator(content_type)
+]
 
-ContentId = Annotated[str, Field(max_length=255), AfterValidator(_content_id)]
+ContentId = Annotated[str, Field(max_length=CONTENT_ID_CHARACTERS_MAX), AfterValidator(content_id)]
 
 Base64 = Annotated[
     bytes,
-    PlainValidator(_base64),
+    PlainValidator(base64),
     WithJsonSchema({"type": "string", "contentEncoding": "base64"}),
 ]

@@ -12,8 +12,10 @@ name with a delimiter must itself be quoted.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from email_validator import EmailNotValidError, ValidatedEmail, validate_email
+from email_validator.rfc_constants import CASE_INSENSITIVE_MAILBOX_NAMES
 
 from smsp.mail import Mailbox
 from smsp.message.headers import excerpt, one_line
@@ -24,15 +26,19 @@ LOCAL_OCTETS_MAX = 64
 ADDRESS_OCTETS_MAX = 254
 """RFC 5321 §4.5.3.1.3: a path has at most 256 octets, two of which are its angle brackets."""
 
+DOMAINS_KEPT = 1_024
+
 # Room for the longest name, every character of it escaped, and the longest address.
 _TEXT_CHARACTERS_MAX = 1_000
 
 # Most addresses are plain, and need no more than these. They accept only what email-validator
-# would return unchanged: it folds some upper-case names, and looks twice at labels with "--".
-_ATOM = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+"
-_PLAIN_LOCAL = re.compile(rf"(?!.{{{LOCAL_OCTETS_MAX + 1}}}){_ATOM}(?:\.{_ATOM})*")
-_LABEL = r"(?![^.]{64})[a-z0-9](?:-?[a-z0-9])*"
+# would return unchanged but for the case of the domain: it folds the names of some roles, too, and
+# looks twice at labels with "--".
+_ATOM = r"[a-zA-Z0-9!#$%&'*+/=?^_`{|}~-]+"
+_PLAIN_LOCAL = rf"(?![^@]{{{LOCAL_OCTETS_MAX + 1}}}){_ATOM}(?:\.{_ATOM})*"
+_LABEL = r"(?![^.]{64})[a-zA-Z0-9](?:-?[a-zA-Z0-9])*"
 _PLAIN_DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+_PLAIN = re.compile(rf"({_PLAIN_LOCAL})@({_PLAIN_DOMAIN.pattern})")
 
 _QUOTED_LOCAL = re.compile(r'"[a-zA-Z0-9!#$%&\'*+/=?^_`{|}~. \u0080-\U0010ffff-]+"')
 _QUOTED_NAME = re.compile(r'"((?:[^"\\]|\\.)*)"')
@@ -57,6 +63,10 @@ def parse_mailbox(text: str) -> Mailbox:
     name, address = _name_and_address(one_line(text).strip(" "))
     if len(address) > ADDRESS_OCTETS_MAX:
         raise _too_long()
+    plain = _PLAIN.fullmatch(address)
+    if plain is not None and plain[1].lower() not in CASE_INSENSITIVE_MAILBOX_NAMES:
+        domain = plain[2].lower()
+        return Mailbox(plain[1], domain, domain, name)
     given_local, given_domain = _halves(address)
     local = _local(given_local)
     domain, ascii_domain = _domain(given_domain)
@@ -106,8 +116,6 @@ def _halves(address: str) -> tuple[str, str]:
 
 
 def _local(given: str) -> str:
-    if _PLAIN_LOCAL.fullmatch(given):
-        return given
     local = _validated(f"{given}@x{_DEEPER}").local_part
     if len(local.encode()) > LOCAL_OCTETS_MAX:
         raise ValueError(
@@ -116,10 +124,12 @@ def _local(given: str) -> str:
     return local
 
 
+@lru_cache(maxsize=DOMAINS_KEPT)
 def _domain(given: str) -> tuple[str, str]:
-    """The domain in Unicode and in IDNA form."""
-    if given.isascii() and _PLAIN_DOMAIN.fullmatch(lowered := given.lower()):
-        return lowered, lowered
+    """The domain in Unicode and in IDNA form. Remembered: what is not ASCII takes a millisecond,
+    and messages to one house have many recipients there."""
+    if _PLAIN_DOMAIN.fullmatch(given):
+        return given.lower(), given.lower()
     if given.endswith("."):
         raise ValueError("is not an e-mail address: it ends with a dot")
     validated = _validated(f"x@{given}{_DEEPER}")
@@ -142,3 +152,7 @@ def _validated(address: str) -> ValidatedEmail:
 
 def _too_long() -> ValueError:
     return ValueError(f"is not an e-mail address: more than {ADDRESS_OCTETS_MAX} octets")
+
+
+# The tables of IDNA are read at their first use, which takes longer than any message may.
+_domain("\N{LATIN SMALL LETTER U WITH DIAERESIS}.x")

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from smsp.mail import Attachment, Mail
 from smsp.message.fields import (
     ENTRIES_MAX,
+    TAGS_MAX,
     Base64,
     ContentId,
     ContentType,
@@ -29,8 +30,6 @@ from smsp.message.fields import (
     few_entries,
 )
 from smsp.message.recipients import each_once
-
-_TAGS_MAX = 50
 
 
 class _Closed(BaseModel):
@@ -152,7 +151,7 @@ class EmailMessage(_Closed):
     )
     tags: list[Label] | None = Field(
         default=None,
-        max_length=_TAGS_MAX,
+        max_length=TAGS_MAX,
         description="Words to group messages by, where the provider has such.",
         examples=[["receipt"]],
     )

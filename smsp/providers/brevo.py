@@ -23,9 +23,10 @@ from smsp.mail import Attachment, Mailbox, Send
 from smsp.outcome import Blame, NotSent, Outcome, Reason, Rejected, Sent, Unknown
 from smsp.providers import answers
 from smsp.providers.answers import Answer
+from smsp.providers.body import json_text
 from smsp.providers.credentials import ADAPTER_CONFIG, ApiKey
 from smsp.providers.headers import encoded
-from smsp.providers.payload import base64, filled
+from smsp.providers.payload import base64, filled, json_body, with_member
 from smsp.providers.poll import poll
 from smsp.providers.protocols import Capabilities, Facts, HttpCall, HttpReply, ProbeCall
 
@@ -115,7 +116,7 @@ class Brevo:
 
         A repetition is not sent, and answered ``duplicate_parameter``.
         """
-        return replace(call, body=_with_header(call.body, "idempotencyKey", str(key)))
+        return replace(call, body=with_member(call.body, "headers", "idempotencyKey", str(key)))
 
     def decode(self, reply: HttpReply) -> Outcome:
         """201 with ``{"messageId": "<…>"}`` is sent; so is a duplicate, whose id is not told.
@@ -137,7 +138,7 @@ class Brevo:
         """
         send = poll(address)
         call = self.encode(replace(send, mail=replace(send.mail, html="poll")))
-        call = replace(call, body=_with_header(call.body, "X-Sib-Sandbox", "drop"))
+        call = replace(call, body=with_member(call.body, "headers", "X-Sib-Sandbox", "drop"))
         return (ProbeCall(call, self._decode_new, sends=True),)
 
     def _decode_new(self, reply: HttpReply) -> Outcome:
@@ -161,15 +162,7 @@ class Brevo:
             ("Content-Type", "application/json"),
         )
         url = "https://api.brevo.com/v3/smtp/email"
-        return HttpCall("POST", url, headers, orjson.dumps(payload))
-
-
-def _with_header(body: bytes, name: str, value: str) -> bytes:
-    """An encoded message, with one more among its headers."""
-    payload: dict[str, object] = orjson.loads(body)
-    headers = payload["headers"]
-    assert isinstance(headers, dict)  # as ``_payload`` wrote it
-    return orjson.dumps(payload | {"headers": headers | {name: value}})
+        return HttpCall("POST", url, headers, json_body(payload))
 
 
 def _payload(send: Send) -> dict[str, object]:
@@ -181,8 +174,8 @@ def _payload(send: Send) -> dict[str, object]:
         "bcc": [_mailbox(mailbox) for mailbox in mail.bcc],
         "replyTo": next((_mailbox(mailbox) for mailbox in mail.reply_to), {}),
         "subject": mail.subject or " ",  # required
-        "textContent": mail.text or "",
-        "htmlContent": mail.html or "",
+        "textContent": json_text(mail.text or ""),
+        "htmlContent": json_text(mail.html or ""),
         "headers": {**mail.headers, "X-Mailin-custom": _custom(send)},
         "tags": list(mail.tags),
         "attachment": [_attachment(attachment) for attachment in mail.attachments],
@@ -221,6 +214,6 @@ def _needs_no_escape(text: str) -> bool:
     return text.isascii() and text.isprintable() and '"' not in text and "\\" not in text
 
 
-def _attachment(attachment: Attachment) -> dict[str, str]:
+def _attachment(attachment: Attachment) -> dict[str, object]:
     """The type follows from the extension of the name."""
     return {"name": attachment.filename, "content": base64(attachment)}

@@ -12,14 +12,16 @@ from functools import partial
 
 import trio
 
-from smsp.mail import Mail, Send
+from smsp.mail import LARGE_BYTES, Send, is_large
+from smsp.providers.body import Body
 from smsp.providers.idempotency import key_of
-from smsp.providers.protocols import Adapter, HttpCall, SigningAdapter, keys
+from smsp.providers.protocols import Adapter, HttpCall, SigningAdapter, keys, signs
 
-LARGE_BYTES = 2**20
-"""More than this, in bodies and attachments, is encoded in a thread; a call of more is signed in
-one."""
+__all__ = ["ENCODERS_MAX", "LARGE_BYTES", "Encoder", "is_large"]
+
 ENCODERS_MAX = 2
+DIGESTED_BYTES = 128 * 1024
+"""Of a message with more, a digest takes long: all of it is encoded for that."""
 """Threads for each provider; more would only take turns at the interpreter."""
 
 
@@ -32,7 +34,8 @@ class Encoder:
     async def call(self, adapter: Adapter, send: Send) -> HttpCall:
         """The call that sends this message, with the provider's own idempotency key."""
         encode = partial(_call, adapter, send)
-        if not is_large(send.mail):
+        digested = keys(adapter) or signs(adapter)
+        if not is_large(send.mail) and not (digested and send.mail.mime_bytes > DIGESTED_BYTES):
             return encode()
         return await trio.to_thread.run_sync(encode, limiter=self._threads)
 
@@ -47,14 +50,11 @@ class Encoder:
         )
 
 
-def is_large(mail: Mail) -> bool:
-    """Whether it takes so long to encode this message that others would notice."""
-    bodies = len(mail.text or "") + len(mail.html or "")
-    return bodies + sum(len(part.content) for part in mail.attachments) > LARGE_BYTES
-
-
 def _call(adapter: Adapter, send: Send) -> HttpCall:
     call = adapter.encode(send)
     if keys(adapter):
-        return adapter.keyed(call, key_of(send, call))
+        call = adapter.keyed(call, key_of(send, call))
+    if signs(adapter) and isinstance(call.body, Body):
+        # What is signed is a digest of all of it, which a body remembers.
+        assert call.body.sha256
     return call

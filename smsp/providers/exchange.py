@@ -20,12 +20,14 @@ import httpx
 import trio
 
 from smsp.mail import Mailbox
+from smsp.providers.body import PIECE_BYTES, AnyBody, pieces
 from smsp.providers.phases import Failure, Phase, failure_of
 from smsp.providers.protocols import HttpCall, HttpReply
 from smsp.providers.shortage import is_shortage
 
-WRITE_BYTES = 64 * 1024
+WRITE_BYTES = PIECE_BYTES
 """A write that moves this much has made progress."""
+PIECES_IN_A_ROW = 4
 BODY_BYTES_MAX = 256 * 1024
 """More of an answer is not read: no provider's answer to one message is this long."""
 BODY_SHARE = 0.9
@@ -130,9 +132,9 @@ class Exchange:
         ]
         if call.method == "POST":
             headers.append(("Content-Length", str(len(call.body))))
-        pieces = _Pieces(call.body, before_each=self._progress)
+        body = _Pieces(call.body, before_each=self._progress)
         return httpx.Request(
-            call.method, url, headers=headers, stream=pieces, extensions=self._trace()
+            call.method, url, headers=headers, stream=body, extensions=self._trace()
         )
 
     async def _read(self, response: httpx.Response) -> None:
@@ -225,20 +227,25 @@ class _Pieces(httpx.AsyncByteStream):
     garbage collector to find and for trio to warn of.
     """
 
-    def __init__(self, body: bytes, *, before_each: Callable[[], None]) -> None:
-        self._body = body
-        self._starts = iter(range(0, len(body), WRITE_BYTES))
+    def __init__(self, body: AnyBody, *, before_each: Callable[[], None]) -> None:
+        self._pieces = pieces(body)
         self._before_each = before_each
+        self._given = 0
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> bytes:
-        start = next(self._starts, None)
-        if start is None:
+        piece = next(self._pieces, None)
+        if piece is None:
             raise StopAsyncIteration
+        # A line that takes all at once lets nobody else run. Not after the last piece: that is told
+        # in the very step in which it was taken.
+        self._given += 1
+        if self._given % PIECES_IN_A_ROW == 0:
+            await trio.lowlevel.checkpoint()
         self._before_each()
-        return self._body[start : start + WRITE_BYTES]
+        return piece
 
 
 @runtime_checkable

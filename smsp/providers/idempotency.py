@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
 from uuid import UUID, uuid5
 
 from smsp.mail import Send
+from smsp.providers.body import digest_of
 from smsp.providers.protocols import HttpCall
 
 ASK_AGAIN_AFTER_S = (0.5, 1.0, 2.0, 4.0)
@@ -22,4 +22,4 @@ def key_of(send: Send, call: HttpCall) -> UUID:
     id, and the SHA-256 of the encoded request.
     """
     name = send.idempotency_key if send.idempotency_key is not None else str(send.id)
-    return uuid5(_NAMESPACE, f"{send.owner}\n{name}\n{sha256(call.body).hexdigest()}")
+    return uuid5(_NAMESPACE, f"{send.owner}\n{name}\n{digest_of(call.body)}")

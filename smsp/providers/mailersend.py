@@ -16,7 +16,6 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import ClassVar
 
-import orjson
 from pydantic.dataclasses import dataclass
 
 from smsp.mail import Attachment, Mailbox, Send
@@ -34,7 +33,7 @@ from smsp.outcome import (
 from smsp.providers import answers, recipients
 from smsp.providers.answers import Answer
 from smsp.providers.credentials import ADAPTER_CONFIG, ApiKey
-from smsp.providers.payload import base64, bodies, email_and_name, filled
+from smsp.providers.payload import base64, bodies, email_and_name, filled, json_body
 from smsp.providers.poll import poll
 from smsp.providers.protocols import Capabilities, Facts, HttpCall, HttpReply, ProbeCall
 
@@ -165,7 +164,7 @@ class MailerSend:
 
     def _post(self, payload: dict[str, object]) -> HttpCall:
         headers = (*self._headers(), ("Content-Type", "application/json"))
-        return HttpCall("POST", _url("email"), headers, orjson.dumps(payload))
+        return HttpCall("POST", _url("email"), headers, json_body(payload))
 
     def _headers(self) -> tuple[tuple[str, str], ...]:
         token = self.api_token.get_secret_value()
@@ -209,8 +208,8 @@ def _recipient(mailbox: Mailbox) -> dict[str, str]:
     return email_and_name(replace(mailbox, name=re.sub(" *[;,] *", " ", mailbox.name).strip()))
 
 
-def _attachment(attachment: Attachment) -> dict[str, str]:
-    fields = {
+def _attachment(attachment: Attachment) -> dict[str, object]:
+    fields: dict[str, object] = {
         "filename": attachment.filename or "attachment",
         "content": base64(attachment),
         "disposition": "attachment",

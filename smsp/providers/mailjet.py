@@ -23,7 +23,7 @@ from smsp.providers import answers, recipients
 from smsp.providers.answers import Answer
 from smsp.providers.credentials import ADAPTER_CONFIG, ApiKey
 from smsp.providers.headers import encoded
-from smsp.providers.payload import base64, bodies, filled
+from smsp.providers.payload import base64, bodies, filled, json_body
 from smsp.providers.poll import poll
 from smsp.providers.protocols import Capabilities, Facts, HttpCall, HttpReply, ProbeCall
 
@@ -140,7 +140,7 @@ class Mailjet:
             ("Accept", "application/json"),
             ("Content-Type", "application/json"),
         )
-        return HttpCall("POST", "https://api.mailjet.com/v3.1/send", headers, orjson.dumps(payload))
+        return HttpCall("POST", "https://api.mailjet.com/v3.1/send", headers, json_body(payload))
 
     def _basic(self) -> str:
         credentials = f"{self.api_key.get_secret_value()}:{self.secret_key.get_secret_value()}"
@@ -189,9 +189,9 @@ def _mailbox(mailbox: Mailbox) -> dict[str, str]:
     return {"Email": mailbox.address} | name
 
 
-def _attachment(attachment: Attachment) -> dict[str, str]:
+def _attachment(attachment: Attachment) -> dict[str, object]:
     """Name and type may not be empty."""
-    fields = {
+    fields: dict[str, object] = {
         "ContentType": _media_type(attachment.content_type) or "application/octet-stream",
         "Filename": attachment.filename or "attachment",
         "Base64Content": base64(attachment),

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import orjson
 from pydantic.dataclasses import dataclass
 
 from smsp.mail import Attachment, Mail, Mailbox, Send
@@ -20,7 +19,7 @@ from smsp.providers import answers, recipients
 from smsp.providers.answers import Answer
 from smsp.providers.credentials import ADAPTER_CONFIG, ApiKey
 from smsp.providers.headers import ascii_name_addr, encoded
-from smsp.providers.payload import base64, bodies, email_and_name, filled, within
+from smsp.providers.payload import base64, bodies, email_and_name, filled, json_body, within
 from smsp.providers.poll import poll
 from smsp.providers.protocols import Capabilities, Facts, HttpCall, HttpReply, ProbeCall
 
@@ -116,7 +115,7 @@ class Mailtrap:
             ("Content-Type", "application/json"),
         )
         url = "https://send.api.mailtrap.io/api/send"
-        return HttpCall("POST", url, headers, orjson.dumps(payload))
+        return HttpCall("POST", url, headers, json_body(payload))
 
 
 def _payload(send: Send) -> dict[str, object]:
@@ -148,9 +147,9 @@ def _headers(mail: Mail) -> dict[str, str]:
     return headers
 
 
-def _attachment(attachment: Attachment) -> dict[str, str]:
+def _attachment(attachment: Attachment) -> dict[str, object]:
     """A file must have a name."""
-    fields = {
+    fields: dict[str, object] = {
         "filename": attachment.filename or "attachment",
         "type": attachment.content_type or "application/octet-stream",
         "content": base64(attachment),

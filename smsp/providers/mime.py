@@ -20,7 +20,8 @@ from datetime import datetime
 from email.utils import format_datetime
 from urllib.parse import quote
 
-from smsp.mail import Attachment, Mail, Mailbox, Send
+from smsp.mail import Attachment, Mail, Mailbox, Send, pieces_of
+from smsp.providers.body import LATER_BYTES, AnyBody, Base64Lines, Part, joined, lines_of
 from smsp.providers.headers import ascii_name_addr, encoded_words, one_line, quoted
 
 OUR_ID = "X-SMSP-Id"
@@ -36,7 +37,7 @@ class _Part:
     """A body part: its header lines, and its body, which ends with a line's end."""
 
     head: tuple[str, ...]
-    body: bytes = field(repr=False)
+    body: tuple[bytes | Part, ...] = field(repr=False)
 
 
 def build(
@@ -46,7 +47,18 @@ def build(
     date: datetime | None = None,
     extra: Iterable[tuple[str, str]] = (),
 ) -> bytes:
-    """The message, to be handed over as it is.
+    """The message, to be handed over as it is; see :func:`body_of`."""
+    return bytes(body_of(send, bcc=bcc, date=date, extra=extra))
+
+
+def body_of(
+    send: Send,
+    *,
+    bcc: bool = False,
+    date: datetime | None = None,
+    extra: Iterable[tuple[str, str]] = (),
+) -> AnyBody:
+    """The message, whose long texts and files are encoded only as it is handed over.
 
     ``bcc`` writes the blind copies into a header, for a provider that takes its recipients from
     there and removes it; otherwise they are for the envelope alone. Without ``date`` there is no
@@ -55,7 +67,7 @@ def build(
     content = _content(send)
     head = (*_headers(send, bcc=bcc, date=date), *(_header(*pair) for pair in extra))
     lines = (*head, "MIME-Version: 1.0", *content.head, "", "")
-    return "\r\n".join(lines).encode() + content.body
+    return joined(("\r\n".join(lines).encode(), *content.body))
 
 
 def _headers(send: Send, *, bcc: bool, date: datetime | None) -> Iterator[str]:
@@ -114,7 +126,7 @@ def _content(send: Send) -> _Part:
     """Files beside the bodies; inline ones go with the HTML, if there is any to show them."""
     mail = send.mail
     shown = [part for part in mail.attachments if part.inline and mail.html]
-    files = [part for part in mail.attachments if part not in shown]
+    files = [part for part in mail.attachments if not (part.inline and mail.html)]
     # "=_" occurs in neither quoted-printable nor base64 (RFC 2045 §6.7), so this in no body.
     stem = f"=_smsp-{send.id.hex}"
     bodies = _bodies(mail, shown, stem)
@@ -135,24 +147,45 @@ def _bodies(mail: Mail, shown: Sequence[Attachment], stem: str) -> _Part:
 
 def _multipart(kind: str, parts: Iterable[_Part], stem: str, parameter: str = "") -> _Part:
     boundary = f"{stem}-{kind}"
-    pieces: list[bytes] = []
+    body: list[bytes | Part] = []
     for part in parts:
         lines = (f"--{boundary}", *part.head, "", "")
         # The line's end at the end of a body belongs to the boundary after it (RFC 2046 §5.1.1).
-        pieces += ("\r\n".join(lines).encode(), part.body)
-    pieces.append(f"--{boundary}--\r\n".encode())
+        body += ("\r\n".join(lines).encode(), *part.body)
+    body.append(f"--{boundary}--\r\n".encode())
     content_type = f'Content-Type: multipart/{kind}{parameter};\r\n boundary="{boundary}"'
-    return _Part((content_type,), b"".join(pieces))
+    return _Part((content_type,), tuple(body))
 
 
 def _text(subtype: str, text: str) -> _Part:
-    """Text with CRLF line ends, in whichever encoding is shorter (RFC 2045 §6.7, §6.8)."""
-    data = re.sub(r"\r\n?", "\n", text).encode()
+    """Text with CRLF line ends, in whichever encoding is shorter (RFC 2045 §6.7, §6.8); a long one
+    in base64, since to try both takes long, and quoted-printable is not to be had in pieces."""
+    content_type = f"Content-Type: text/{subtype}; charset=utf-8"
+    if len(text) > LATER_BYTES:
+        head = (content_type, "Content-Transfer-Encoding: base64")
+        return _Part(head, (_long_text(text),))
+    data = _unix(text).encode()
     readable = b2a_qp(data, istext=True).replace(b"\n", b"\r\n") + b"\r\n"
     encoded = _base64(data.replace(b"\n", b"\r\n"))
     encoding, body = min(("quoted-printable", readable), ("base64", encoded), key=_length)
-    content_type = f"Content-Type: text/{subtype}; charset=utf-8"
-    return _Part((content_type, f"Content-Transfer-Encoding: {encoding}"), body)
+    return _Part((content_type, f"Content-Transfer-Encoding: {encoding}"), (body,))
+
+
+def _unix(text: str) -> str:
+    """The text with LF line ends."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _long_text(text: str) -> Part:
+    def with_crlf() -> Iterator[bytes]:
+        held = ""
+        for piece in pieces_of(text):
+            lines = held + piece
+            held = "\r" if lines.endswith("\r") else ""  # What follows may belong to it.
+            yield _unix(lines.removesuffix(held)).replace("\n", "\r\n").encode()
+        yield b"\r\n" if held else b""
+
+    return Base64Lines(with_crlf, sum(map(len, with_crlf())))
 
 
 def _length(choice: tuple[str, bytes]) -> int:
@@ -169,7 +202,9 @@ def _file(attachment: Attachment) -> _Part:
     ]
     if attachment.content_id is not None:
         head.append(f"Content-ID: <{one_line(attachment.content_id)}>")
-    return _Part(tuple(head), _base64(attachment.content))
+    content = attachment.content
+    body = _base64(content) if len(content) <= LATER_BYTES else lines_of(content)
+    return _Part(tuple(head), (body,))
 
 
 def _media_type(content_type: str) -> str:

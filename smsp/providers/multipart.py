@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from itertools import count
 from uuid import UUID
 
+from smsp.providers.body import AnyBody, Part, joined, raw, utf8
+
 
 @dataclass(frozen=True, slots=True)
 class Field:
@@ -34,7 +36,7 @@ class Form:
     """An encoded form: the body, and the ``Content-Type`` that says how to read it."""
 
     content_type: str
-    body: bytes = field(repr=False)
+    body: AnyBody = field(repr=False)
 
 
 def encode(parts: Sequence[Field | File], seed: UUID) -> Form:
@@ -44,11 +46,11 @@ def encode(parts: Sequence[Field | File], seed: UUID) -> Form:
     """
     sections = [(_head(part), _content(part)) for part in parts]
     boundary = _boundary(sections, seed)
-    lines: list[bytes] = []
+    body: list[bytes | Part] = []
     for head, content in sections:
-        lines += (b"--" + boundary, head, b"", content)
-    lines += (b"--" + boundary + b"--", b"")
-    return Form(f"multipart/form-data; boundary={boundary.decode()}", b"\r\n".join(lines))
+        body += (b"--", boundary, b"\r\n", head, b"\r\n\r\n", content, b"\r\n")
+    body += (b"--", boundary, b"--\r\n")
+    return Form(f"multipart/form-data; boundary={boundary.decode()}", joined(body))
 
 
 def _head(part: Field | File) -> bytes:
@@ -64,21 +66,32 @@ def _head(part: Field | File) -> bytes:
     return head.encode()
 
 
-def _content(part: Field | File) -> bytes:
+def _content(part: Field | File) -> bytes | Part:
     match part:
         case Field():
-            return part.value.encode()
+            return utf8(part.value)
         case File():
-            return part.content
+            return raw(part.content)
 
 
-def _boundary(sections: Sequence[tuple[bytes, bytes]], seed: UUID) -> bytes:
+def _boundary(sections: Sequence[tuple[bytes, bytes | Part]], seed: UUID) -> bytes:
     candidates = (f"smsp-{seed.hex}-{n}".encode() for n in count())
     return next(
         candidate
         for candidate in candidates
-        if not any(candidate in head or candidate in content for head, content in sections)
+        if not any(candidate in head or _holds(content, candidate) for head, content in sections)
     )
+
+
+def _holds(content: bytes | Part, wanted: bytes) -> bool:
+    if isinstance(content, bytes):
+        return wanted in content
+    end = b""
+    for piece in content.pieces():
+        if wanted in end + piece:
+            return True
+        end = (end + piece)[1 - len(wanted) :]
+    return False
 
 
 def _quoted(value: str) -> str:

@@ -13,17 +13,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-import orjson
 from pydantic.dataclasses import dataclass
 
-from smsp.mail import Attachment, Mail, Mailbox, Send
+from smsp.mail import Attachment, Mail, Mailbox, Send, pieces_of
 from smsp.outcome import Blame, NotSent, Outcome, Reason, Rejected, Sent
 from smsp.providers import answers, recipients
 from smsp.providers.answers import Answer
+from smsp.providers.body import json_text
 from smsp.providers.credentials import ADAPTER_CONFIG, ApiKey
 from smsp.providers.headers import encoded, name_addr
 from smsp.providers.mime import OUR_ID
-from smsp.providers.payload import base64, filled
+from smsp.providers.payload import base64, filled, json_body
 from smsp.providers.poll import poll
 from smsp.providers.protocols import Capabilities, Facts, HttpCall, HttpReply, ProbeCall
 
@@ -117,7 +117,7 @@ class Postal:
         )
         # Never called: the host is that of _BASE_URL, which is required (RFC 2606 section 2).
         url = "https://postal.invalid/api/v1/send/message"
-        return HttpCall("POST", url, headers, orjson.dumps(payload))
+        return HttpCall("POST", url, headers, json_body(payload))
 
 
 def _payload(send: Send) -> dict[str, object]:
@@ -130,8 +130,8 @@ def _payload(send: Send) -> dict[str, object]:
             "bcc": list(map(name_addr, mail.bcc)),
             "reply_to": next(map(name_addr, mail.reply_to), None),
             "subject": mail.subject,
-            "plain_body": _text(mail),
-            "html_body": mail.html,
+            "plain_body": json_text(_text(mail)),
+            "html_body": json_text(mail.html or ""),
             "headers": _headers(send),
             "attachments": list(map(_attachment, mail.attachments)),
             "tag": next(iter(mail.tags), None),
@@ -139,13 +139,17 @@ def _payload(send: Send) -> dict[str, object]:
     )
 
 
-def _text(mail: Mail) -> str | None:
+def _text(mail: Mail) -> str:
     """The text; where neither body shows anything, with a character that shows nothing.
 
     Postal refuses white space alone ("NoContent"), but the zero-width space is none.
     """
-    shows = any(body and not body.isspace() for body in (mail.text, mail.html))
-    return mail.text if shows else f"{mail.text or ''}\u200b"
+    shows = any(map(_shows, (mail.text, mail.html)))
+    return (mail.text or "") if shows else f"{mail.text or ''}\u200b"
+
+
+def _shows(body: str | None) -> bool:
+    return not all(piece.isspace() for piece in pieces_of(body or ""))
 
 
 def _headers(send: Send) -> dict[str, str]:
@@ -157,7 +161,7 @@ def _headers(send: Send) -> dict[str, str]:
     }
 
 
-def _attachment(attachment: Attachment) -> dict[str, str]:
+def _attachment(attachment: Attachment) -> dict[str, object]:
     """A file must have a name."""
     return {
         "name": attachment.filename or "attachment",

@@ -16,7 +16,6 @@ from dataclasses import replace
 from itertools import islice
 from typing import ClassVar
 
-import orjson
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
@@ -35,7 +34,7 @@ from smsp.providers import answers, recipients
 from smsp.providers.answers import Answer
 from smsp.providers.credentials import ADAPTER_CONFIG, ApiKey
 from smsp.providers.headers import encoded, name_addr
-from smsp.providers.payload import base64, bodies, filled
+from smsp.providers.payload import base64, bodies, filled, json_body
 from smsp.providers.poll import poll
 from smsp.providers.protocols import Capabilities, Facts, HttpCall, HttpReply, ProbeCall
 
@@ -161,7 +160,7 @@ class Postmark:
     def _post(self, send: Send, token: str) -> HttpCall:
         headers = (*self._headers(token), ("Content-Type", "application/json"))
         payload = _payload(send) | {"MessageStream": self.message_stream}
-        return HttpCall("POST", f"{_BASE}/email", headers, orjson.dumps(payload))
+        return HttpCall("POST", f"{_BASE}/email", headers, json_body(payload))
 
     def _headers(self, token: str) -> tuple[tuple[str, str], ...]:
         return (("X-Postmark-Server-Token", token), ("Accept", "application/json"))
@@ -233,9 +232,9 @@ def _metadata(send: Send) -> dict[str, str]:
     return dict(islice(fit.values(), _METADATA_FIELDS_MAX - len(ours))) | ours
 
 
-def _attachment(attachment: Attachment) -> dict[str, str]:
+def _attachment(attachment: Attachment) -> dict[str, object]:
     """A file needs a name and a type; an inline one has its id in the form of a ``cid:`` URL."""
-    fields = {
+    fields: dict[str, object] = {
         "Name": attachment.filename or "attachment",
         "Content": base64(attachment),
         "ContentType": attachment.content_type or "application/octet-stream",

@@ -21,16 +21,21 @@ from uuid import UUID
 from actors import Progress
 from smsp.mail import Mailbox, Send
 from smsp.outcome import Outcome
+from smsp.providers.body import AnyBody
 
 
 @dataclass(frozen=True, slots=True)
 class HttpCall:
-    """One HTTP/1.1 request. ``url`` is absolute. ``headers`` carry credentials: never logged."""
+    """One HTTP/1.1 request. ``url`` is absolute. ``headers`` carry credentials: never logged.
+
+    ``body`` may be plain bytes always; a large one is better left in parts (``json_body`` of
+    :mod:`smsp.providers.payload` does so), which are encoded as they are written.
+    """
 
     method: Literal["GET", "POST"]
     url: str
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    body: bytes = field(default=b"", repr=False)
+    body: AnyBody = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +121,8 @@ class Capabilities:
     ascii_filenames: bool = False
     empty_files: bool = True
     """Takes attachments without content."""
+    repeats_to: bool = False
+    """Its request has the whole of To again for each recipient, which counts as bytes."""
     tags_max: int | None = None
     """Tags passed on; surplus ones are left out, and never keep a message from going."""
     metadata: bool = True

@@ -18,7 +18,6 @@ from itertools import islice
 from typing import ClassVar
 from uuid import UUID
 
-import orjson
 from pydantic.dataclasses import dataclass
 
 from smsp.mail import Attachment, Mailbox, Send
@@ -28,7 +27,7 @@ from smsp.providers.answers import Answer
 from smsp.providers.credentials import ADAPTER_CONFIG, ApiKey
 from smsp.providers.file_types import Fit, fit
 from smsp.providers.headers import encoded, encoded_words, name_addr
-from smsp.providers.payload import base64, bodies, filled
+from smsp.providers.payload import base64, bodies, filled, json_body
 from smsp.providers.poll import poll
 from smsp.providers.protocols import Capabilities, Facts, HttpCall, HttpReply, ProbeCall
 
@@ -105,7 +104,7 @@ class Resend:
     def encode(self, send: Send) -> HttpCall:
         """One message. It has no idempotency key: see ``keyed``."""
         headers = (*self._headers(), ("Content-Type", "application/json"))
-        return HttpCall("POST", f"{_BASE}/emails", headers, orjson.dumps(_payload(send)))
+        return HttpCall("POST", f"{_BASE}/emails", headers, json_body(_payload(send)))
 
     def keyed(self, call: HttpCall, key: UUID) -> HttpCall:
         """The call with a key that Resend knows for 24 hours: a repetition gets the same answer."""
@@ -223,7 +222,7 @@ def _fits(word: str) -> bool:
 def _attachment(attachment: Attachment) -> dict[str, object]:
     """Without a type Resend takes the one that it knows for the extension of the name."""
     told = fit(attachment.content_type, attachment.filename) is not Fit.SYNONYM
-    fields = {
+    fields: dict[str, object] = {
         "filename": attachment.filename or "attachment",
         "content": base64(attachment),
         "content_type": attachment.content_type if told else "",

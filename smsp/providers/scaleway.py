@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from typing import ClassVar, Literal
 from uuid import UUID
 
-import orjson
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
@@ -30,10 +29,11 @@ from smsp.outcome import (
 )
 from smsp.providers import answers, recipients
 from smsp.providers.answers import Answer
+from smsp.providers.body import json_text
 from smsp.providers.credentials import ADAPTER_CONFIG, ApiKey
 from smsp.providers.headers import ascii_name_addr
 from smsp.providers.mime import OUR_ID
-from smsp.providers.payload import base64, email_and_name, filled
+from smsp.providers.payload import base64, email_and_name, filled, json_body
 from smsp.providers.poll import poll
 from smsp.providers.protocols import Capabilities, Facts, HttpCall, HttpReply, ProbeCall
 
@@ -163,8 +163,8 @@ class Scaleway:
                 "cc": list(map(email_and_name, mail.cc)),
                 "bcc": list(map(email_and_name, mail.bcc)),
                 "subject": mail.subject,
-                "text": mail.text,
-                "html": mail.html,
+                "text": json_text(mail.text or ""),
+                "html": json_text(mail.html or ""),
                 "attachments": list(map(_attachment, mail.attachments)),
                 "additional_headers": headers,
             }
@@ -176,7 +176,7 @@ class Scaleway:
 
     def _post(self, payload: dict[str, object]) -> HttpCall:
         headers = (*self._headers(), ("Content-Type", "application/json"))
-        return HttpCall("POST", self._url("emails"), headers, orjson.dumps(payload))
+        return HttpCall("POST", self._url("emails"), headers, json_body(payload))
 
     def _url(self, path: str) -> str:
         api = "https://api.scaleway.com/transactional-email/v1alpha1"
@@ -200,7 +200,7 @@ def _headers(send: Send) -> Iterator[tuple[str, str]]:
     yield OUR_ID, str(send.id)
 
 
-def _attachment(attachment: Attachment) -> dict[str, str]:
+def _attachment(attachment: Attachment) -> dict[str, object]:
     return {
         "name": attachment.filename or "attachment",
         "type": attachment.content_type or "application/octet-stream",

@@ -11,21 +11,20 @@ Owns how a message is said to SendGrid and what its answers mean. Must not know 
 from __future__ import annotations
 
 import re
-from base64 import b64encode
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import ClassVar, Literal
 
-import orjson
 from pydantic.dataclasses import dataclass
 
 from smsp.mail import Attachment, Mail, Mailbox, Send
 from smsp.outcome import Blame, NotSent, Outcome, Reason, Rejected, Sent
 from smsp.providers import answers
 from smsp.providers.answers import Answer
+from smsp.providers.body import json_text
 from smsp.providers.credentials import ADAPTER_CONFIG, ApiKey
 from smsp.providers.headers import encoded
-from smsp.providers.payload import within
+from smsp.providers.payload import base64, json_body, within
 from smsp.providers.poll import poll
 from smsp.providers.protocols import Capabilities, Facts, HttpCall, HttpReply, ProbeCall
 
@@ -122,7 +121,7 @@ class SendGrid:
             ("Accept", "application/json"),  # 406 without it
             ("Content-Type", "application/json"),
         )
-        return HttpCall("POST", f"https://{host}/v3/mail/send", headers, orjson.dumps(payload))
+        return HttpCall("POST", f"https://{host}/v3/mail/send", headers, json_body(payload))
 
 
 def _payload(send: Send) -> dict[str, object]:
@@ -180,12 +179,12 @@ def _mailbox(mailbox: Mailbox) -> dict[str, str]:
     return {"email": mailbox.address} | name
 
 
-def _content(mail: Mail) -> Iterator[dict[str, str]]:
+def _content(mail: Mail) -> Iterator[dict[str, object]]:
     """Text before HTML, "at least one character in length" each: a space where there is none."""
     if mail.text or not mail.html:
-        yield {"type": "text/plain", "value": mail.text or " "}
+        yield {"type": "text/plain", "value": json_text(mail.text or " ")}
     if mail.html:
-        yield {"type": "text/html", "value": mail.html}
+        yield {"type": "text/html", "value": json_text(mail.html)}
 
 
 def _categories(tags: Iterable[str]) -> Iterator[str]:
@@ -197,12 +196,12 @@ def _categories(tags: Iterable[str]) -> Iterator[str]:
     return islice(fit, 10)
 
 
-def _attachment(attachment: Attachment) -> dict[str, str]:
+def _attachment(attachment: Attachment) -> dict[str, object]:
     """Neither the type (so no parameters) nor the name may contain ";"; the name no "," either."""
     media_type = attachment.content_type.partition(";")[0].strip()
     filename = re.sub("[;,]", "_", attachment.filename)
-    fields = {
-        "content": b64encode(attachment.content).decode(),
+    fields: dict[str, object] = {
+        "content": base64(attachment),
         "type": media_type or "application/octet-stream",
         "filename": filename or "attachment",
         "disposition": "attachment",

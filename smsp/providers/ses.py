@@ -13,13 +13,11 @@ Owns how a message is said to SES and what its answers mean. Must not know HTTP 
 from __future__ import annotations
 
 import re
-from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, ClassVar, Self
 
-import orjson
 from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
 from pydantic.dataclasses import dataclass
 
@@ -28,8 +26,9 @@ from smsp.outcome import Blame, NotSent, Outcome, Reason, Rejected, Sent
 from smsp.providers import answers, mime, sigv4
 from smsp.providers.answers import Answer
 from smsp.providers.aws import DefaultChain
+from smsp.providers.body import base64_body
 from smsp.providers.credentials import ADAPTER_CONFIG, ApiKey
-from smsp.providers.payload import filled
+from smsp.providers.payload import filled, json_body
 from smsp.providers.poll import poll
 from smsp.providers.protocols import (
     Capabilities,
@@ -162,14 +161,12 @@ class Ses:
         tags = [{"Name": name, "Value": value} for name, value in _tags(send)]
         payload = {
             "Destination": _destination(send.mail),
-            "Content": {"Raw": {"Data": b64encode(mime.build(send)).decode()}},
+            "Content": {"Raw": {"Data": base64_body(mime.body_of(send))}},
             "EmailTags": tags,
             "ConfigurationSetName": self.configuration_set,
         }
         headers = (("Content-Type", "application/json"),)
-        return HttpCall(
-            "POST", self._url("outbound-emails"), headers, orjson.dumps(filled(payload))
-        )
+        return HttpCall("POST", self._url("outbound-emails"), headers, json_body(filled(payload)))
 
     def sign(self, call: HttpCall, at: datetime) -> HttpCall:
         """The call with Signature Version 4; AWS takes it for some minutes around ``at``."""

@@ -15,6 +15,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import SplitResult, quote, urlsplit
 
+from smsp.providers.body import digest_of
 from smsp.providers.protocols import HttpCall
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
@@ -80,7 +81,7 @@ def _request(call: HttpCall, url: SplitResult, headers: Headers, names: str) -> 
         *(f"{name}:{value}" for name, value in headers),
         "",
         names,
-        _digest(call.body),
+        digest_of(call.body),
     )
     return "\n".join(lines).encode()
 

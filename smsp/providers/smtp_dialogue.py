@@ -23,6 +23,7 @@ from types import MappingProxyType
 import trio
 
 from smsp.outcome import Blame, NotSent, Outcome, Reason, Sent
+from smsp.providers.body import AnyBody
 from smsp.providers.connection import Dial
 from smsp.providers.smtp_envelope import Envelope, parameters
 from smsp.providers.smtp_login import CHALLENGE, CHALLENGES_MAX, Login, login_by
@@ -58,7 +59,7 @@ class Dialogue:
         return self._session.phase
 
     async def deliver(
-        self, envelope: Envelope, text: bytes, size_bytes: int, commit: Callable[[], None]
+        self, envelope: Envelope, text: AnyBody, size_bytes: int, commit: Callable[[], None]
     ) -> Outcome:
         """Hand the server one message. ``size_bytes`` is what it is told of its length.
 
@@ -138,7 +139,7 @@ class Dialogue:
         command = f"RCPT TO:<{address}>"
         return await self._session.expect(Phase.RECIPIENT, command, encoding, about=address)
 
-    async def _message(self, text: bytes, commit: Callable[[], None]) -> Outcome:
+    async def _message(self, text: AnyBody, commit: Callable[[], None]) -> Outcome:
         refused = await self._session.expect(Phase.DATA, "DATA")
         if refused is not None:
             return refused

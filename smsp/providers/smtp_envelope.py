@@ -6,10 +6,11 @@ Owns the rule that nothing of a message can become a command. Must not know sock
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from smsp.mail import Mail, Mailbox
+from smsp.providers.body import AnyBody, Body
 
 END = b".\r\n"
 """The line that ends a message (RFC 5321 §4.5.2)."""
@@ -69,12 +70,47 @@ def transparent(message: bytes) -> bytes:
     which some servers take for a line's end and others do not, becomes CRLF: between the two a
     second message could be hidden.
     """
-    if not message.count(b"\r\n") == message.count(b"\r") == message.count(b"\n"):
-        message = re.sub(rb"\r\n?|\n", b"\r\n", message)
-    if message and not message.endswith(b"\r\n"):
-        message += b"\r\n"
-    doubled = message.replace(b"\r\n.", b"\r\n..")
-    return b"." + doubled if doubled.startswith(b".") else doubled
+    return b"".join(transparent_pieces((message,)))
+
+
+def transparent_pieces(message: Iterable[bytes]) -> Iterator[bytes]:
+    """The same of a message that comes in pieces, cut wherever."""
+    held, line_begins = b"", True
+    for piece in message:
+        text = held + piece
+        held = b"\r" if text.endswith(b"\r") else b""  # What follows may belong to it.
+        text = _crlf(text.removesuffix(held))
+        if text:
+            doubled = text.replace(b"\r\n.", b"\r\n..")
+            yield b"." + doubled if line_begins and doubled.startswith(b".") else doubled
+            line_begins = text.endswith(b"\r\n")
+    if held or not line_begins:
+        yield b"\r\n"
+
+
+def transparent_body(message: AnyBody) -> AnyBody:
+    """The same of a message that may be encoded as it is written."""
+    return Body((_Dotted(message),)) if isinstance(message, Body) else transparent(message)
+
+
+@dataclass(frozen=True, slots=True)
+class _Dotted:
+    message: Body
+
+    @property
+    def size(self) -> int:
+        """Known only by going through all of it; nobody is told it."""
+        return sum(map(len, self.pieces()))
+
+    def pieces(self) -> Iterator[bytes]:
+        """What is written."""
+        return transparent_pieces(self.message.pieces())
+
+
+def _crlf(text: bytes) -> bytes:
+    if text.count(b"\r\n") == text.count(b"\r") == text.count(b"\n"):
+        return text
+    return re.sub(rb"\r\n?|\n", b"\r\n", text)
 
 
 def _path(mailbox: Mailbox) -> str:

@@ -16,11 +16,12 @@ from actors import Progress
 from smsp.mail import Mailbox, Send
 from smsp.outcome import Blame, NotSent, Outcome, Reason
 from smsp.providers import mime
+from smsp.providers.body import AnyBody
 from smsp.providers.connection import Dial, dial_tcp
 from smsp.providers.encoding import ENCODERS_MAX, is_large
 from smsp.providers.poll import poll
 from smsp.providers.smtp_dialogue import Dialogue
-from smsp.providers.smtp_envelope import envelope_of, transparent
+from smsp.providers.smtp_envelope import envelope_of, transparent_body
 from smsp.providers.smtp_session import Terms
 
 
@@ -64,14 +65,14 @@ class SmtpProvider:
         size_bytes = len(mime.build(dummy))
         return await Dialogue(self.terms, self.dial).rehearse(envelope_of(dummy.mail), size_bytes)
 
-    async def _built(self, send: Send) -> tuple[bytes, int]:
+    async def _built(self, send: Send) -> tuple[AnyBody, int]:
         """The message as it travels, and its length before dots are doubled (RFC 1870 §6). A large
         one in a thread, so that nobody else waits for it."""
         date = self.now()
 
-        def build() -> tuple[bytes, int]:
-            message = mime.build(send, date=date)
-            return transparent(message), len(message)
+        def build() -> tuple[AnyBody, int]:
+            message = mime.body_of(send, date=date)
+            return transparent_body(message), len(message)
 
         if not is_large(send.mail):
             return build()

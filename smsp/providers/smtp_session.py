@@ -20,6 +20,7 @@ from typing import Literal
 import trio
 
 from smsp.outcome import Outcome
+from smsp.providers.body import PIECE_BYTES, AnyBody, pieces
 from smsp.providers.connection import Dial
 from smsp.providers.smtp_connection import Connection
 from smsp.providers.smtp_envelope import END
@@ -36,7 +37,7 @@ from smsp.providers.smtp_phases import (
     verdict,
 )
 
-WRITE_BYTES = 64 * 1024
+WRITE_BYTES = PIECE_BYTES
 """A write that moves this much has made progress."""
 GOODBYE_S = 1.0
 """How long each word of a farewell may take; our answer is known, and waits."""
@@ -150,12 +151,12 @@ class Session:
 
     # -- the message
 
-    async def write(self, text: bytes) -> None:
+    async def write(self, text: AnyBody) -> None:
         """All but the line with the dot."""
         self.phase = Phase.WRITING
-        for start in range(0, len(text), WRITE_BYTES):
+        for piece in pieces(text):
             self._grant()
-            await self._connection.write(text[start : start + WRITE_BYTES])
+            await self._connection.write(piece)
 
     async def end(self, commit: Callable[[], None]) -> Outcome:
         """The line with the dot, and the answer that decides.

@@ -19,7 +19,6 @@ from dataclasses import replace
 from typing import ClassVar, Literal
 from uuid import UUID
 
-import orjson
 from pydantic.dataclasses import dataclass
 
 from smsp.mail import Attachment, Mail, Mailbox, Send
@@ -35,9 +34,10 @@ from smsp.outcome import (
 )
 from smsp.providers import answers, recipients
 from smsp.providers.answers import Answer
+from smsp.providers.body import json_text
 from smsp.providers.credentials import ADAPTER_CONFIG, ApiKey
 from smsp.providers.headers import name_addr
-from smsp.providers.payload import base64, bodies, filled, within
+from smsp.providers.payload import base64, bodies, filled, json_body, within
 from smsp.providers.poll import poll
 from smsp.providers.protocols import Capabilities, Facts, HttpCall, HttpReply, ProbeCall
 
@@ -106,13 +106,14 @@ class SparkPost:
         template_mark="{{",
         tags_max=1,
         metadata_bytes_max=_METADATA_BYTES_MAX,
+        repeats_to=True,
     )
     control_headers: ClassVar[tuple[str, ...]] = ("X-MSYS-*",)
 
     def encode(self, send: Send) -> HttpCall:
         """One transmission with all the recipients, so that everybody gets the same message."""
         headers = (*self._headers(), ("Content-Type", "application/json"))
-        return HttpCall("POST", self._url("transmissions"), headers, orjson.dumps(_payload(send)))
+        return HttpCall("POST", self._url("transmissions"), headers, json_body(_payload(send)))
 
     def keyed(self, call: HttpCall, key: UUID) -> HttpCall:
         """The call with a key that SparkPost knows for 24 hours: a repetition gets the same answer.
@@ -208,7 +209,7 @@ def _payload(send: Send) -> dict[str, object]:
 
 def _recipients(mail: Mail) -> list[dict[str, object]]:
     """Everybody sees the same To; who is in Cc sees that by a header, who is in Bcc by nothing."""
-    to = _mailboxes(mail.to)
+    to = json_text(_mailboxes(mail.to))  # once in memory, however many carry it
     addresses = (mailbox.address for mailbox in mail.recipients)
     return [{"address": {"email": address, "header_to": to}} for address in addresses]
 
@@ -237,7 +238,7 @@ def _mailboxes(mailboxes: Iterable[Mailbox]) -> str:
     return ", ".join(map(name_addr, mailboxes))
 
 
-def _file(attachment: Attachment, name: str) -> dict[str, str]:
+def _file(attachment: Attachment, name: str) -> dict[str, object]:
     media_type = attachment.content_type or "application/octet-stream"
     return {"name": name, "type": media_type, "data": base64(attachment)}
 

@@ -52,6 +52,12 @@ class Keyring:
         bucket = self._buckets.get(key.name)
         return 0.0 if bucket is None else bucket.take(now)
 
+    def refund(self, key: Key) -> None:
+        """Give back what was used up last: no message came of it."""
+        bucket = self._buckets.get(key.name)
+        if bucket is not None:
+            bucket.give_back()
+
 
 def _presented(api_key: str | None, authorization: str | None) -> str:
     if api_key is not None:

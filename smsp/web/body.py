@@ -53,11 +53,13 @@ class PulledBody(TrioBody):
         self._grow: Grow = _unbudgeted
 
     def __await__(self) -> Generator[object, None, bytes]:
-        return self._pulled().__await__()
+        return self._whole().__await__()
 
-    async def read(self, grow: Grow | None = None, *, bytes_max: int | None = None) -> bytes:
+    async def read(
+        self, grow: Grow | None = None, *, bytes_max: int | None = None
+    ) -> bytes | bytearray:
         """The whole body, for whose pieces ``grow`` makes room as they come; with ``bytes_max``
-        it may be no longer than that.
+        it may be no longer than that. It is handed out, without a copy, and forgotten here.
 
         Raises :class:`NoRoom`; ``RequestEntityTooLarge``; ``RequestTimeout`` when it does not come
         in time; ``ClientDisconnected``.
@@ -66,7 +68,9 @@ class PulledBody(TrioBody):
             self._grow = grow
         if bytes_max is not None:
             self._bytes_max = min(self._bytes_max, bytes_max)
-        return await self._pulled()
+        await self._pulled()
+        whole, self._pieces = self._pieces, bytearray()
+        return whole
 
     def clear(self) -> None:
         """Forget what has been read."""
@@ -81,7 +85,11 @@ class PulledBody(TrioBody):
         self._keep(message.get("body", b""))
         self.complete = not message.get("more_body", False)
 
-    async def _pulled(self) -> bytes:
+    async def _whole(self) -> bytes:
+        await self._pulled()
+        return bytes(self._pieces)
+
+    async def _pulled(self) -> None:
         began_at = trio.current_time()
         whole = None if self._pieces or self.complete else self.take_whole()
         if whole is not None:
@@ -91,7 +99,7 @@ class PulledBody(TrioBody):
             if self._expected_bytes > self._bytes_max:
                 raise RequestEntityTooLarge
             if self.complete:
-                return bytes(self._pieces)
+                return
             if self.left:
                 raise ClientDisconnected
             with trio.move_on_at(patience_until(began_at, len(self._pieces))) as patience:

@@ -1,15 +1,15 @@
 """``POST /email``: bytes in, one message's outcome out. ``GET /email/{id}``: how it ended.
 
-The order of the checks is part of the contract: key, scope, size, type, JSON, message, the
-key's from-domains and its rate, ledger. The body is not read before the key is known.
+The order of the checks is part of the contract: key, scope, size, type, the key's rate, the body,
+JSON, message, the key's from-domains, ledger. The body is not read before it is known whose it is
+and that there are not too many of them: what a message costs to read, each key can cause only as
+often as it may send.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
-from typing import TypeVar
 from uuid import UUID
 
 import trio
@@ -19,10 +19,11 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from smsp.dispatcher import Dispatched
 from smsp.keys import Key, Scope
 from smsp.ledger import Begun, Claim, Full, InProgress, Ledger, Mismatch, Record, Replay
-from smsp.mail import Mail, Send, fingerprint
-from smsp.message import Fault, InvalidMessage, parse
+from smsp.mail import Mail, Send, fingerprint, is_large
+from smsp.message import Fault, InvalidMessage, is_quick, parse
 from smsp.web.asked import Asked, asked
 from smsp.web.body import NoRoom
+from smsp.web.budget import Share
 from smsp.web.gate import needs
 from smsp.web.replies import (
     busy_reply,
@@ -37,10 +38,8 @@ from smsp.web.replies import (
 from smsp.web.send_options import BadOption, SendOptions, options_of
 from smsp.web.services import Services
 
-T = TypeVar("T")
-
-LARGE_BODY_BYTES = 2**20
-"""A body of more than these is decoded in a thread."""
+COUNTED_BYTES = 64 * 1024
+"""Of a body with more it is counted what is made of it, where that is more than its bytes."""
 
 
 def emails(services: Services) -> Blueprint:
@@ -54,17 +53,17 @@ def emails(services: Services) -> Blueprint:
         options = _options(services, request)
         if isinstance(options, Response):
             return options
+        wait_s = services.keyring.use(request.key, trio.current_time())
+        if wait_s:
+            return too_many_reply(
+                "This key has sent too many messages in too short a time.", wait_s
+            )
         alone = services.keyring.one_sends
         with services.body_budget.share(request.key.name, alone=alone) as share:
-            try:
-                body = await request.body.read(share.grow)
-            except NoRoom:
-                return _no_room()
-            read = partial(parse, body, control_headers=services.control_headers)
-            mail = await _aside(services, len(body), read)
-            if not isinstance(mail, Mail):
-                return invalid_reply(mail)
-            return await _answer(services, request, mail, len(body), options)
+            mail = await _read(services, request, share)
+            if isinstance(mail, Response):
+                return mail
+            return await _answer(services, request, mail, share, options)
 
     @blueprint.get("/email/<id>")
     @needs(services, Scope.SEND)
@@ -84,40 +83,63 @@ def _no_room() -> Response:
     return reply
 
 
-async def _aside(services: Services, size: int, work: Callable[[], T]) -> T:
-    """Do what takes long with a large body in a thread: other callers do not wait for it."""
-    if size <= LARGE_BODY_BYTES:
-        return work()
-    return await trio.to_thread.run_sync(work, limiter=services.reading)
+async def _read(services: Services, request: Asked, share: Share) -> Mail | Response:
+    """The message, or why there is none. When this returns, nobody has the body any more."""
+    try:
+        body = await request.body.read(share.grow)
+    except NoRoom:
+        return _no_room()
+    read = partial(parse, body, control_headers=services.control_headers)
+    quick = is_quick(body)
+    mail = read() if quick else await trio.to_thread.run_sync(read, limiter=services.reading)
+    if not isinstance(mail, Mail):
+        return invalid_reply(mail)
+    if quick and len(body) <= COUNTED_BYTES:
+        return mail
+    # Text with a character beyond the first 256 takes up to four times its bytes.
+    more_bytes = mail.held_bytes - share.held_bytes
+    return mail if more_bytes <= 0 or share.grow(more_bytes) else _no_room()
 
 
 async def _answer(
-    services: Services, request: Asked, mail: Mail, size: int, options: SendOptions
+    services: Services, request: Asked, mail: Mail, share: Share, options: SendOptions
 ) -> Response:
     if mail.provider is not None and mail.provider not in services.mailroom.names:
         return invalid_reply(InvalidMessage((Fault("provider", "there is no such provider"),)))
-    refusal = _refusal_of_key(services, request.key, mail)
-    if refusal is not None:
-        return refusal
+    if not request.key.may_send_from(mail.sender.ascii_domain):
+        return error_reply(
+            HTTPStatus.FORBIDDEN,
+            "forbidden_from",
+            "This key may not send from the domain of fromaddress.",
+            field="fromaddress",
+        )
     if options.dry_run:
         return route_reply(services.mailroom.route(mail))
     key = options.idempotency_key
     send = Send(services.new_id(), mail, request.request_key, request.key.name, key)
-    same = b"" if key is None else await _aside(services, size, partial(fingerprint, mail))
+    same = b"" if key is None else await _fingerprint(services, mail)
     claim = Claim(send.id, send.owner, same, key)
     # From the ledger's begin to its end nothing can be cancelled: a send that has begun is not
     # forgotten half-way, whoever hangs up. The deadline bounds it.
     with trio.CancelScope(shield=True):
         beginning = services.ledger.begin(claim, trio.current_time())
         if not isinstance(beginning, Begun):
+            if isinstance(beginning, Replay):
+                services.keyring.refund(request.key)
             return _taken(beginning)
-        done = await _dispatch(services, send, request.arrived_at + options.patience_s)
+        done = await _dispatch(services, send, share, request.arrived_at + options.patience_s)
     services.metrics.message(done.outcome)
     request.told = {"id": str(done.id), "outcome": done.outcome}
     return dispatched_reply(done)
 
 
-async def _dispatch(services: Services, send: Send, deadline: float) -> Dispatched:
+async def _fingerprint(services: Services, mail: Mail) -> bytes:
+    if is_large(mail):
+        return await trio.to_thread.run_sync(fingerprint, mail, limiter=services.reading)
+    return fingerprint(mail)
+
+
+async def _dispatch(services: Services, send: Send, share: Share, deadline: float) -> Dispatched:
     done: Dispatched | None = None
     try:
         done = await services.mailroom.dispatch(send, deadline=deadline)
@@ -125,7 +147,9 @@ async def _dispatch(services: Services, send: Send, deadline: float) -> Dispatch
         # If the dispatch itself fails, nobody knows what it did: that is what is remembered then.
         if done is None:
             done = Dispatched(send.id, "unknown", (), services.mailroom.route(send.mail))
-        services.ledger.end(send.id, done, trio.current_time())
+        record = services.ledger.end(send.id, done, trio.current_time())
+        if record.settling:
+            services.body_budget.keep(share, send.id, record.settling)
     return done
 
 
@@ -149,21 +173,6 @@ def _taken(beginning: Replay | Mismatch | InProgress | Full) -> Response:
             )
         case Full():
             return busy_reply("busy", "Too many messages with a key are under way. Try again soon.")
-
-
-def _refusal_of_key(services: Services, key: Key, mail: Mail) -> Response | None:
-    """What this key may not do with this message, or not so often."""
-    if not key.may_send_from(mail.sender.ascii_domain):
-        return error_reply(
-            HTTPStatus.FORBIDDEN,
-            "forbidden_from",
-            "This key may not send from the domain of fromaddress.",
-            field="fromaddress",
-        )
-    wait_s = services.keyring.use(key, trio.current_time())
-    if wait_s:
-        return too_many_reply("This key has sent too many messages in too short a time.", wait_s)
-    return None
 
 
 def _find(ledger: Ledger, key: Key, message: str) -> Record | None:

@@ -35,6 +35,10 @@ class Bucket:
             return 0.0
         return (1 - self._tokens) / self.per_second
 
+    def give_back(self) -> None:
+        """Whoever passed last did nothing that counts."""
+        self._tokens = min(self._burst, self._tokens + 1)
+
 
 class Failures:
     """Wrong keys, counted by the address they came from. Of more addresses than it remembers, the

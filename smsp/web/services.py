@@ -24,7 +24,7 @@ from smsp.web.clients import Network
 from smsp.web.rates import Failures
 from smsp.web.watching import Watching
 
-READERS_MAX = 4
+READERS_MAX = 2
 """Threads that decode large bodies; more would only take turns at the interpreter."""
 
 

@@ -8,9 +8,9 @@ import pytest
 
 from smsp.carriage import why_not_carried
 from smsp.mail import Attachment
+from smsp.mime_size import mime_bytes
 from smsp.outcome import Reason
 from smsp.providers import KINDS
-from smsp.providers.mime_size import mime_bytes
 from smsp.providers.protocols import Capabilities
 from tests.kit.mails import mailbox, send
 
@@ -210,3 +210,28 @@ def test_line_breaks_of_base64_count(kind, size):
     assert why_not_carried(mail, limits) is Reason.TOO_LARGE
     smaller = send(attachments=(Attachment("a.pdf", "application/pdf", b"x" * (size // 50 * 48)),))
     assert why_not_carried(smaller.mail, limits) is None
+
+
+def test_a_request_that_repeats_its_recipients_counts_them_as_often():
+    """Where each recipient's entry has the whole of To in it, a thousand make a large request."""
+    crowd = tuple(mailbox(f"recipient-{n}@example.org", "Recipient") for n in range(100))
+    mail = send(to=crowd).mail
+    limits = {"bytes_max": 100 * 100 * 38}
+
+    assert why_not_carried(mail, Capabilities(**limits)) is None
+    assert why_not_carried(mail, Capabilities(**limits, repeats_to=True)) is Reason.TOO_LARGE
+    assert why_not_carried(send().mail, Capabilities(**limits, repeats_to=True)) is None
+
+
+def test_nothing_is_looked_at_after_the_first_reason():
+    """It is asked for each provider, and what comes later takes longer."""
+
+    class Unread:
+        """What has no length, and no entries."""
+
+    mail = send(to=(BOB, EVE)).mail
+    object.__setattr__(mail, "attachments", Unread())
+
+    with pytest.raises(TypeError):
+        why_not_carried(mail, Capabilities(attachments_max=1))
+    assert why_not_carried(mail, Capabilities(to_max=1)) is Reason.TOO_MANY_RECIPIENTS

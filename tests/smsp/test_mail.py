@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 
 from smsp.mail import Attachment, Mail, Mailbox, Send, fingerprint
+from smsp.mime_size import mime_bytes
 
 ALICE = Mailbox("alice", "bücher.example", "xn--bcher-kva.example", "Alice")
 BOB = Mailbox("bob", "example.org", "example.org")
@@ -67,6 +68,45 @@ def test_every_attempt_carries_the_same_message_id():
     """It is made of our id and the sender's domain, so a receiver can tell a duplicate."""
     send = Send(UUID("12345678-1234-4234-8234-123456789abc"), Mail(sender=ALICE, to=(BOB,)))
     assert send.message_id == "<12345678-1234-4234-8234-123456789abc@xn--bcher-kva.example>"
+
+
+@pytest.mark.parametrize("long", ["a" * 200_000, "é" * 100_000, "😀" * 70_000])
+def test_the_fingerprint_is_of_all_of_a_long_text(long):
+    """Which is not put together for it; text and HTML are not taken for each other."""
+    mails = [
+        Mail(sender=BOB, to=(BOB,), **{body: text})
+        for body in ("text", "html")
+        for text in (long, long + "a", long[:-1], "b" + long[1:])
+    ]
+    assert len(set(map(fingerprint, mails))) == 8
+    assert fingerprint(mails[0]) == fingerprint(replace(mails[0]))
+
+
+@pytest.mark.parametrize(
+    ("text", "size", "kind"),
+    [
+        ("", 0, 1),
+        ("a" * 99_999, 99_999, 1),
+        ("é" * 99_999, 199_998, 1),
+        ("😀" * 99_999, 399_996, 4),
+    ],
+)
+def test_how_large_a_message_is(text, size, kind):
+    """Its bodies in UTF-8; and in memory, where a character may take four bytes."""
+    mail = Mail(
+        sender=BOB, to=(BOB,), html=text, attachments=(Attachment("a", "b/c", b"x" * 1_000),)
+    )
+    assert (mail.text_bytes, mail.html_bytes) == (0, size)
+    assert mail.mime_bytes == mime_bytes(mail)
+    assert 0 <= mail.held_bytes - len(text) * kind - 1_000 < 1_000
+
+
+def test_recipients_take_more_memory_than_their_bytes():
+    """Each is an object, and its name is there several times before it is sent."""
+    crowd = tuple(replace(BOB, local=f"bob{n}", name="n" * 300) for n in range(100))
+    assert 200_000 < Mail(sender=BOB, to=crowd).held_bytes < 300_000
+    strings = {"X-A": "v" * 998}
+    assert Mail(sender=BOB, to=(BOB,), headers=strings, metadata=strings).held_bytes > 10_000
 
 
 def test_the_fingerprint_is_of_the_message_and_not_of_its_spelling():

@@ -15,9 +15,9 @@ from smsp.providers.smtp_provider import SmtpProvider
 from smsp.settings import load
 from smsp.telemetry import Telemetry
 from smsp.wiring import house, providers
-from tests.kit.environments import MAILGUN, MOCK
+from tests.kit.environments import KEY, MAILGUN, MOCK
 from tests.kit.mails import send
-from tests.kit.web import FakeLog
+from tests.kit.web import Client, FakeLog, message
 
 BOTH = {**MAILGUN, "SMSP_SG_API_KEY": "sendgrid-secret"}
 
@@ -42,6 +42,18 @@ async def test_mock_mode(autojump_clock, subject, outcome):
         done = await built.services.mailroom.dispatch(send(subject=subject), deadline=10.0)
         assert done.outcome == outcome
         assert len(log.told(f"email.{outcome}")) == 1
+
+
+async def test_a_message_is_counted_for_as_long_as_a_provider_has_it(autojump_clock):
+    """Its caller was told that nobody knows; until the call ends, its bytes are in memory."""
+    async with running_house(MOCK | {"SMSP_SETTLE_TIMEOUT": "5"}) as (built, _):
+        budget = built.services.body_budget
+        answer = await Client(built.services).post(message(subject="timeout"), key=KEY)
+        assert (answer.status, answer.json["outcome"]) == (504, "unknown")
+        for pause_s, is_free in ((4.0, False), (2.0, True)):
+            await trio.sleep(pause_s)
+            with budget.share("anybody", alone=True) as share:
+                assert share.grow(2**28) is is_free
 
 
 async def test_one_circuit_for_each_provider(autojump_clock):

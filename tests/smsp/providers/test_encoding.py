@@ -6,12 +6,14 @@ import threading
 
 import pytest
 
-from smsp.mail import Attachment
+from smsp.mail import LARGE_THINGS, Attachment
+from smsp.providers.body import Body
 from smsp.providers.encoding import LARGE_BYTES, Encoder, is_large
 from smsp.providers.idempotency import key_of
 from smsp.providers.protocols import HttpCall
 from smsp.providers.resend import Resend
-from tests.kit.mails import send
+from smsp.providers.ses import Ses
+from tests.kit.mails import mailbox, send
 
 LARGE = b"a" * (LARGE_BYTES + 1)
 
@@ -34,10 +36,16 @@ class Watched:
         ({"text": "a" * LARGE_BYTES, "html": None}, False),
         ({"text": "a" * LARGE_BYTES, "html": "b"}, True),
         ({"attachments": (Attachment("a.bin", "a/b", LARGE, None),)}, True),
+        ({"cc": (mailbox("a@example.org"),) * (LARGE_THINGS - 1)}, False),
+        ({"cc": (mailbox("a@example.org"),) * LARGE_THINGS}, True),
+        ({"headers": {f"X-{n}": "a" * 900 for n in range(16)}}, False),
+        ({"headers": {f"X-{n}": "a" * 900 for n in range(20)}}, True),
+        ({"to": (mailbox("a@example.org", "n" * 300),) * 60}, True),
     ],
 )
 async def test_a_large_message_is_encoded_in_a_thread(mail, large):
-    """Over 1 MiB of bodies and attachments; a small one is not worth the way there."""
+    """Over 1 MiB of bodies and attachments, or many recipients, headers and the like; a small one
+    is not worth the way there."""
     adapter, message = Watched(), send(**mail)
     assert is_large(message.mail) is large
     call = await Encoder().call(adapter, message)
@@ -50,3 +58,13 @@ async def test_the_call_has_the_provider_s_own_key():
     adapter, message = Resend(api_key="key"), send()
     plain = adapter.encode(message)
     assert await Encoder().call(adapter, message) == adapter.keyed(plain, key_of(message, plain))
+
+
+async def test_what_will_be_signed_is_digested_there_too():
+    """A signature is made just before the call, by whoever makes it, and must not take long."""
+    adapter = Ses(region="eu-west-1", access_key_id="id", secret_access_key="secret")
+    message = send(attachments=(Attachment("a.bin", "a/b", LARGE, None),))
+    call = await Encoder().call(adapter, message)
+    assert isinstance(call.body, Body)
+    assert "sha256" in vars(call.body)
+    assert "sha256" not in vars(adapter.encode(message).body)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import gc
+from contextlib import suppress
 from itertools import product
 
 import httpx
 import pytest
 import trio
+from trio.testing import assert_no_checkpoints
 
+from smsp.providers.body import Base64, Body
 from smsp.providers.exchange import (
     BODY_BYTES_MAX,
     BODY_SHARE,
+    PIECES_IN_A_ROW,
     WRITE_BYTES,
     Exchange,
     Interrupted,
@@ -38,6 +42,41 @@ async def run(script=None, call=POST, on_written=None):
     """One exchange with a far side that plays the script: its result, and the far side."""
     far = Far(*filter(None, [script]))
     return await Exchange(TIMEOUT_S, on_written).run(far, call), far
+
+
+class Greedy(httpx.AsyncBaseTransport):
+    """A line that takes everything at once, and what it was given."""
+
+    def __init__(self):
+        self.taken = []
+
+    async def handle_async_request(self, request):
+        stream = aiter(request.stream)
+        with suppress(StopAsyncIteration):
+            while True:
+                self.taken.append(await anext(stream))
+        with assert_no_checkpoints(), suppress(StopAsyncIteration):
+            await anext(stream)
+        return httpx.Response(200, stream=httpx.ByteStream(b""))
+
+
+@pytest.mark.parametrize("body", [bytes(6_400_000), Body((Base64(bytes(4_800_000)),))])
+async def test_others_run_while_a_large_body_is_written(nursery, body):
+    """However fast it is taken; but not between its last byte and our knowing of that."""
+    rounds = []
+
+    async def wait_for_a_turn():
+        while True:
+            rounds.append(None)
+            await trio.lowlevel.checkpoint()
+
+    nursery.start_soon(wait_for_a_turn)
+    line = Greedy()
+    await Exchange(TIMEOUT_S).run(line, HttpCall("POST", POST.url, body=body))
+    assert b"".join(line.taken) == bytes(body)
+    assert max(map(len, line.taken)) == WRITE_BYTES
+    assert len(rounds) >= len(line.taken) // PIECES_IN_A_ROW - 1
+    nursery.cancel_scope.cancel()
 
 
 # -- how far it has come

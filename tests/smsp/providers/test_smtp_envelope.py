@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 from smsp.mail import Mailbox
 from smsp.message.mailbox import parse_mailbox
 from smsp.providers.mime import build
-from smsp.providers.smtp_envelope import END, envelope_of, parameters, transparent
+from smsp.providers.smtp_envelope import (
+    END,
+    envelope_of,
+    parameters,
+    transparent,
+    transparent_pieces,
+)
 from tests.kit.mails import mailbox, send, sends
 from tests.kit.messages import mailboxes
 
@@ -108,6 +114,14 @@ def test_smtputf8_is_asked_for_when_it_is_needed():
 def test_dots_that_begin_a_line_are_doubled(message, written):
     """A lone CR or LF ends a line, so that all servers see the same lines."""
     assert transparent(message) == written
+
+
+@given(lines.map(b"\r\n".join), st.lists(st.integers(0, 60), max_size=4).map(sorted))
+def test_a_message_in_pieces_is_written_as_a_whole_one(message, cuts):
+    """Wherever it is cut: between the two characters that end a line, or before a dot."""
+    ends = zip([0, *cuts], [*cuts, len(message)], strict=True)
+    pieces = [message[start:end] for start, end in ends if start < end]
+    assert b"".join(transparent_pieces(pieces)) == transparent(b"".join(pieces))
 
 
 @given(lines.map(b"\r\n".join))

@@ -15,6 +15,7 @@ from smsp.web.app import create_app
 from smsp.web.auth import Keyring
 from smsp.web.budget import ByteBudget
 from tests.kit.asgi import Caller
+from tests.kit.mails import SEND_ID
 from tests.kit.web import (
     KEY,
     SEND_KEY,
@@ -83,6 +84,22 @@ def test_it_holds_what_it_granted(bodies, alone):
         assert whole.grow(20)
 
 
+def test_a_share_that_is_kept():
+    """It outlives its block until each provider that still has the message has done with it."""
+    budget = ByteBudget(10)
+    with budget.share("a", alone=False) as share:
+        assert share.grow(5)
+        budget.keep(share, SEND_ID, ("mailgun", "sendgrid"))
+    for provider in ("mailgun", "postmark", "mailgun"):
+        budget.settled(SEND_ID, provider)
+        with budget.share("a", alone=False) as other:
+            assert not other.grow(1)
+    budget.settled(SEND_ID, "sendgrid")
+    budget.settled(SEND_ID, "sendgrid")
+    with budget.share("a", alone=True) as whole:
+        assert whole.grow(10)
+
+
 def test_an_error_gives_it_back():
     """What is held comes back however the block ends."""
     budget = ByteBudget(10)
@@ -96,6 +113,16 @@ def test_an_error_gives_it_back():
         break_off()
     with budget.share("a", alone=True) as whole:
         assert whole.grow(10)
+
+
+async def test_text_that_takes_more_memory_than_its_bytes():
+    """With one character beyond the first 65,536 all take four bytes each, and that is counted."""
+    body = message(plaintextbody="a" * 200_000 + "\N{GRINNING FACE}")
+    for room, status in ((3 * len(body), 503), (5 * len(body), 200)):
+        services = fake_services(
+            body_budget=ByteBudget(room), keyring=Keyring([Key("one", digest_of(KEY))])
+        )
+        assert (await Client(services).post(body)).status == status
 
 
 @pytest.mark.parametrize("headers", [{"Content-Length": str(ROOM)}, {}], ids=["length", "none"])

@@ -6,10 +6,13 @@ from ipaddress import ip_network
 
 import pytest
 import trio
+from trio.testing import wait_all_tasks_blocked
 
 from smsp.keys import Key, Scope, digest_of
+from smsp.web.app import create_app
 from smsp.web.auth import Keyring
 from smsp.web.rates import FAILURES_AT_ONCE, FAILURES_PER_SECOND
+from tests.kit.asgi import Caller
 from tests.kit.web import KEY, Client, FakeMailroom, fake_services, message
 
 SECRET = "a-key-with-few-rights"
@@ -69,12 +72,32 @@ async def test_a_second_s_worth_may_come_at_once(autojump_clock):
     assert statuses == [200] * 5 + [429]
 
 
-async def test_what_is_no_message_uses_nothing_up():
-    """A caller who makes mistakes can send once it has mended them."""
+async def test_what_is_no_message_uses_the_rate_up():
+    """To read it costs as much; so a key can keep the node busy no more with it than by sending."""
     client = client_with(per_second=1)
-    for _ in range(3):
-        assert (await client.post(b"{}", key=SECRET)).status == 422
+    statuses = [(await client.post(b"{}", key=SECRET)).status for _ in range(2)]
+    assert statuses == [422, 429]
+
+
+async def test_a_key_that_is_used_up_is_told_before_its_body_is_read(nursery):
+    """What comes too often costs nothing but its head."""
+    client = client_with(per_second=1)
     assert (await client.post(key=SECRET)).status == 200
+    silent = Caller(create_app(client.services), headers={"X-API-KEY": SECRET})
+    nursery.start_soon(silent.exchange)
+    await wait_all_tasks_blocked()
+    assert silent.status == 429
+    silent.hangs_up()
+
+
+async def test_a_replay_uses_nothing_up():
+    """Who asks what became of a message is told, and may send the next one at once."""
+    client = client_with(per_second=2)
+    headers = {"Idempotency-Key": "a"}
+    answers = [await client.post(key=SECRET, headers=headers) for _ in range(5)]
+    assert [answer.status for answer in answers] == [200] * 5
+    assert "Idempotency-Replayed" in answers[-1].headers
+    assert [(await client.post(key=SECRET)).status for _ in range(2)] == [200, 429]
 
 
 async def test_one_key_s_rate_is_no_other_s():

@@ -35,6 +35,15 @@ def test_who_is_refused_pays_nothing():
     assert bucket.take(1.0) == 0
 
 
+def test_what_is_given_back_may_be_taken_again():
+    """But never more of it than a burst."""
+    bucket = Bucket(per_second=1, burst=2)
+    bucket.give_back()
+    assert [bucket.take(0.0) > 0 for _ in range(3)] == [False, False, True]
+    bucket.give_back()
+    assert [bucket.take(0.0) > 0 for _ in range(2)] == [False, True]
+
+
 @given(PAUSES, st.floats(0.01, 100), st.floats(1, 50))
 def test_never_more_than_was_promised(pauses, per_second, burst):
     """In any time no more pass than the burst and what the rate gives."""

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 
 from smsp.mail import Attachment
+from smsp.mime_size import HEAD_BYTES, PART_BYTES, base64_bytes, mime_bytes
 from smsp.providers import mime
-from smsp.providers.mime_size import HEAD_BYTES, PART_BYTES, base64_bytes, is_larger, mime_bytes
 from tests.kit.mails import mailbox, send, sends
 
 ASCII = "A line of text that is about as long as lines are.\n" * 20_000
@@ -50,12 +50,3 @@ def test_many_recipients_are_long_headers():
     built = len(mime.build(message))
 
     assert built <= mime_bytes(message.mail) <= 1.2 * built
-
-
-@given(message=sends)
-def test_the_quick_answer_is_the_exact_one(message):
-    """Just above and just below the size."""
-    size = mime_bytes(message.mail)
-
-    assert not is_larger(message.mail, size)
-    assert is_larger(message.mail, size - 1)

@@ -7,31 +7,23 @@ who is told of a message that is too large ends it, while another may have room 
 
 from __future__ import annotations
 
-from smsp.mail import Attachment, Mail, Mailbox
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from smsp.mail import Attachment, Mail, Mailbox
 
 HEAD_BYTES = 1_000
 """For the headers that every message gets: ids, dates, types, signatures."""
+LONG_CHARACTERS = 32 * 1024
+"""A text with more is encoded while it is written, in base64 whatever is in it."""
 PART_BYTES = 200
 """For the boundary before a part, and for the names of its headers."""
-_UTF8_BYTES_MAX = 4
-"""Of a character."""
 
 
 def mime_bytes(mail: Mail) -> int:
     """Bytes, about: not less than :func:`smsp.providers.mime.build` writes."""
-    return _around(mail) + _body(mail.text or "") + _body(mail.html or "")
-
-
-def is_larger(mail: Mail, bytes_max: int) -> bool:
-    """Whether it has more bytes than that. Of a small message the bodies are not looked through."""
-    characters = len(mail.text or "") + len(mail.html or "")
-    at_most = (
-        _around(mail)
-        + 2 * PART_BYTES
-        + base64_bytes(_UTF8_BYTES_MAX * characters + characters)
-        + 78
-    )
-    return at_most > bytes_max and mime_bytes(mail) > bytes_max
+    bodies = _body(mail.text or "", mail.text_bytes) + _body(mail.html or "", mail.html_bytes)
+    return _around(mail) + bodies
 
 
 def _around(mail: Mail) -> int:
@@ -59,15 +51,18 @@ def _file(attachment: Attachment) -> int:
     return PART_BYTES + named + base64_bytes(len(attachment.content))
 
 
-def _body(text: str) -> int:
-    """In quoted-printable or in base64, whichever is shorter (RFC 2045 §6.7)."""
+def _body(text: str, size: int) -> int:
+    """A long text in base64, another in quoted-printable if that is shorter (RFC 2045 §6.7).
+    ``size`` is that of the text in UTF-8."""
     characters = len(text)
-    size = characters if text.isascii() else len(text.encode())
     # Each character beyond ASCII has as many bytes more as it has continuation bytes, or fewer.
     escaped = 2 * (size - characters) + text.count("=")
     with_crlf = size + text.count("\n")
+    in_base64 = base64_bytes(with_crlf)
+    if characters > LONG_CHARACTERS:
+        return PART_BYTES + in_base64
     quoted = with_crlf + 2 * escaped
-    return PART_BYTES + min(quoted + 3 * (quoted // 73), base64_bytes(with_crlf))
+    return PART_BYTES + min(quoted + 3 * (quoted // 73), in_base64)
 
 
 def _mailbox(mailbox: Mailbox) -> int:
