@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from contextlib import contextmanager
+from textwrap import indent
 from uuid import uuid4
 
 import orjson
@@ -16,6 +17,7 @@ import pytest
 import trio
 
 from functional_tests.kit.polling import eventually
+from functional_tests.kit.readme import block
 from functional_tests.kit.smsp import KEY
 from smsp.client import (
     AsyncClient,
@@ -86,6 +88,37 @@ def test_an_outcome(smsp, call, to, kind):
     record = call(smsp.url, "find", outcome.id)
     assert isinstance(record.outcome, kind)
     assert (record.id, record.outcome.attempts) == (outcome.id, outcome.attempts)
+
+
+def example(name, smsp):
+    """An example of the README's, at this SMSP, with a key for repetitions of its own."""
+    text = block(name).replace("http://127.0.0.1:8080", smsp.url)
+    return text.replace("receipt-4711", str(uuid4()))
+
+
+@pytest.mark.parametrize(
+    ("to", "learned"),
+    [("bob", "provider"), ("reject", "why"), ("credits", "wait"), ("accept-then-drop", "id")],
+)
+def test_the_example_for_threads(smsp, to, learned):
+    """It can be copied, and each outcome comes to its own case."""
+    known = {"key": KEY, "message": message(to)}
+    exec(example("client", smsp).replace("retries=3", "retries=0"), known)
+    assert known[learned]
+    assert len({"provider", "why", "wait", "id"} & set(known)) == 1
+
+
+@pytest.mark.parametrize(("to", "kind"), OUTCOMES)
+@pytest.mark.parametrize("run", [asyncio.run, trio.run], ids=["asyncio", "trio"])
+def test_the_example_for_tasks(smsp, to, kind, run):
+    """The same under asyncio and trio, where a doubt is asked for."""
+    text = (
+        f"async def main():\n{indent(example('client-async', smsp), ' ' * 4)}    return outcome\n"
+    )
+    known = {"key": KEY, "message": message(to)}
+    exec(text, known)
+    main = known["main"]
+    assert isinstance(run(main() if run is asyncio.run else main), kind)
 
 
 @CALLERS
