@@ -165,6 +165,13 @@ def test_who_cannot_reach_it_backs_off(call):
     assert waited_s == 1 + 2 + 4 + 8 + 16 + 30 + 30
 
 
+def test_who_waits_for_ever_backs_off_no_further(call):
+    """However many tries there have been."""
+    node = Node(*repeat(UNREACHABLE, 1100))
+    _, waited_s = send(call, node, retries=1099, deadline_s=math.inf)
+    assert waited_s == 1 + 2 + 4 + 8 + 16 + 30 * 1094
+
+
 def test_the_deadline_is_for_everything_together(call):
     """Each try is told what is left of it, and no wait is begun that would outlast it."""
     node = Node(not_sent("7"), not_sent("2"), not_sent("1"))
