@@ -78,6 +78,7 @@ def test_what_is_asked(call):
     assert (request.method, request.url) == ("POST", f"{URL}/email")
     assert request.headers["X-API-KEY"] == KEY
     assert request.headers["Content-Type"] == "application/json"
+    assert request.headers["Accept-Encoding"] == "identity"
     assert request.headers["Idempotency-Key"] == "order-42"
     assert request.headers["SMSP-Deadline"] == "2.5"
     assert b'"toaddress":"b@example.org"' in request.content
@@ -141,6 +142,14 @@ def test_a_doubt_stays_a_doubt_for_the_tries_after_it(call):
     node = Node(LOST, UNREACHABLE, not_sent(), REJECTED)
     outcome, _ = send(call, node, retries=9, idempotency_key="order-42")
     assert isinstance(outcome, Rejected)
+
+
+def test_a_doubt_is_not_forgotten_over_several_tries(call):
+    """The first may have been sent, however surely those after it were not."""
+    node = Node(LOST, UNREACHABLE, UNREACHABLE)
+    outcome, _ = send(call, node, retries=2, idempotency_key="order-42")
+    assert isinstance(outcome, Unknown)
+    assert "reset" in outcome.message
 
 
 def test_it_gives_up(call):
