@@ -87,7 +87,7 @@ def sending(content: bytes, wishes: Wishes, clock: Clock) -> Generator[Ask | Wai
     for tries in count(1):
         shown = shown_by((yield _post(content, wishes, until - clock())))
         outcome = shown.outcome if doubt is None or shown.kept else _still(doubt, shown.outcome)
-        wait_s = min(2.0 ** (tries - 1), BACKOFF_S_MAX) if shown.wait_s is None else shown.wait_s
+        wait_s = _backoff_s(tries) if shown.wait_s is None else shown.wait_s
         in_time = clock() + wait_s + DEADLINE_S_MIN <= until
         if tries > wishes.retries or not in_time or not _may_repeat(shown, wishes):
             break
@@ -115,6 +115,10 @@ def finding(message_id: str) -> Generator[Ask | Wait, Heard, Record | None]:
     if refusal.outcome.code == "not_found":
         return None
     raise refusal.outcome
+
+
+def _backoff_s(tries: int) -> float:
+    return min(2.0 ** min(tries - 1, 10), BACKOFF_S_MAX)  # a larger power may be too large
 
 
 def _may_repeat(shown: Shown, wishes: Wishes) -> bool:

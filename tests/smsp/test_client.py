@@ -78,6 +78,7 @@ def test_what_is_asked(call):
     assert (request.method, request.url) == ("POST", f"{URL}/email")
     assert request.headers["X-API-KEY"] == KEY
     assert request.headers["Content-Type"] == "application/json"
+    assert request.headers["Accept-Encoding"] == "identity"
     assert request.headers["Idempotency-Key"] == "order-42"
     assert request.headers["SMSP-Deadline"] == "2.5"
     assert b'"toaddress":"b@example.org"' in request.content
@@ -143,6 +144,14 @@ def test_a_doubt_stays_a_doubt_for_the_tries_after_it(call):
     assert isinstance(outcome, Rejected)
 
 
+def test_a_doubt_is_not_forgotten_over_several_tries(call):
+    """The first may have been sent, however surely those after it were not."""
+    node = Node(LOST, UNREACHABLE, UNREACHABLE)
+    outcome, _ = send(call, node, retries=2, idempotency_key="order-42")
+    assert isinstance(outcome, Unknown)
+    assert "reset" in outcome.message
+
+
 def test_it_gives_up(call):
     """And says that nothing was sent."""
     node = Node(*repeat(not_sent(), 3))
@@ -163,6 +172,13 @@ def test_who_cannot_reach_it_backs_off(call):
     node = Node(*repeat(UNREACHABLE, 8))
     _, waited_s = send(call, node, retries=7)
     assert waited_s == 1 + 2 + 4 + 8 + 16 + 30 + 30
+
+
+def test_who_waits_for_ever_backs_off_no_further(call):
+    """However many tries there have been."""
+    node = Node(*repeat(UNREACHABLE, 1100))
+    _, waited_s = send(call, node, retries=1099, deadline_s=math.inf)
+    assert waited_s == 1 + 2 + 4 + 8 + 16 + 30 * 1094
 
 
 def test_the_deadline_is_for_everything_together(call):
