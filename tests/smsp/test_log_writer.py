@@ -14,12 +14,17 @@ from hypothesis import strategies as st
 
 from smsp.log_writer import (
     BYTES_MAX,
+    FAULT_S,
     LINES_MAX,
     PIECE_BYTES,
+    REST_S,
+    REST_S_MAX,
+    ROOM_S,
     THREAD,
     LineBuffer,
     LogWriter,
     Stuck,
+    _pause_s,
 )
 
 FAULTS = (errno.EPIPE, errno.ENOSPC, errno.EFBIG, errno.EIO, errno.EBADF)
@@ -278,6 +283,22 @@ def test_whatever_the_file_does(moves):
 
 
 # -- the thread
+
+
+@pytest.mark.parametrize(
+    ("drained", "pause_s"),
+    [
+        (0, 0),
+        (1, REST_S),
+        (10, 10 * REST_S),
+        (LINES_MAX, REST_S_MAX),
+        (Stuck.NO_ROOM, ROOM_S),
+        (Stuck.FAULT, FAULT_S),
+    ],
+)
+def test_rests(drained, pause_s):
+    """A lone line goes at once, many wait for each other, and what fails is tried seldom."""
+    assert _pause_s(drained) == pytest.approx(pause_s)
 
 
 class StuckFile:
