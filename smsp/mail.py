@@ -16,7 +16,7 @@ from uuid import UUID
 from smsp.mime_size import mime_bytes
 
 LARGE_BYTES = 2**20
-LARGE_THINGS = 500
+LARGE_THINGS = 1_500
 LARGE_CHARACTERS = 16 * 1024
 """A message with more than one of these is gone through in a thread: of bodies and files, which
 take little time, since they are left as they are until they are written; of recipients, headers

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 HEAD_BYTES = 1_000
 """For the headers that every message gets: ids, dates, types, signatures."""
-LONG_CHARACTERS = 32 * 1024
+LONG_CHARACTERS = 128 * 1024
 """A text with more is encoded while it is written, in base64 whatever is in it."""
 PART_BYTES = 200
 """For the boundary before a part, and for the names of its headers."""

@@ -26,7 +26,7 @@ from smsp.providers.answers import Answer
 from smsp.providers.body import json_text
 from smsp.providers.credentials import ADAPTER_CONFIG, ApiKey
 from smsp.providers.headers import encoded
-from smsp.providers.payload import base64, filled, json_body, with_member
+from smsp.providers.payload import base64_part, filled, json_body, with_member
 from smsp.providers.poll import poll
 from smsp.providers.protocols import Capabilities, Facts, HttpCall, HttpReply, ProbeCall
 
@@ -216,4 +216,4 @@ def _needs_no_escape(text: str) -> bool:
 
 def _attachment(attachment: Attachment) -> dict[str, object]:
     """The type follows from the extension of the name."""
-    return {"name": attachment.filename, "content": base64(attachment)}
+    return {"name": attachment.filename, "content": base64_part(attachment)}

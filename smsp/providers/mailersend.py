@@ -33,7 +33,7 @@ from smsp.outcome import (
 from smsp.providers import answers, recipients
 from smsp.providers.answers import Answer
 from smsp.providers.credentials import ADAPTER_CONFIG, ApiKey
-from smsp.providers.payload import base64, bodies, email_and_name, filled, json_body
+from smsp.providers.payload import base64_part, body_parts, email_and_name, filled, json_body
 from smsp.providers.poll import poll
 from smsp.providers.protocols import Capabilities, Facts, HttpCall, HttpReply, ProbeCall
 
@@ -185,7 +185,7 @@ def _payload(send: Send) -> dict[str, object]:
             "bcc": [_recipient(each) for each in mail.bcc],
             "reply_to": next(map(email_and_name, mail.reply_to), None),
             "subject": mail.subject or " ",  # required
-            **bodies(mail, "text", "html"),
+            **body_parts(mail, "text", "html"),
             "attachments": [_attachment(each) for each in mail.attachments],
             "tags": list(dict.fromkeys(mail.tags))[:5],
             **_thread(mail.headers),
@@ -211,7 +211,7 @@ def _recipient(mailbox: Mailbox) -> dict[str, str]:
 def _attachment(attachment: Attachment) -> dict[str, object]:
     fields: dict[str, object] = {
         "filename": attachment.filename or "attachment",
-        "content": base64(attachment),
+        "content": base64_part(attachment),
         "disposition": "attachment",
     }
     if attachment.content_id is not None:

@@ -23,7 +23,7 @@ from smsp.providers import answers, recipients
 from smsp.providers.answers import Answer
 from smsp.providers.credentials import ADAPTER_CONFIG, ApiKey
 from smsp.providers.headers import encoded
-from smsp.providers.payload import base64, bodies, filled, json_body
+from smsp.providers.payload import base64_part, body_parts, filled, json_body
 from smsp.providers.poll import poll
 from smsp.providers.protocols import Capabilities, Facts, HttpCall, HttpReply, ProbeCall
 
@@ -171,7 +171,7 @@ def _message(send: Send) -> dict[str, object]:
         "Bcc": [_mailbox(mailbox) for mailbox in mail.bcc],
         "ReplyTo": next((_mailbox(mailbox) for mailbox in mail.reply_to), {}),
         "Subject": mail.subject,
-        **bodies(mail, "TextPart", "HTMLPart"),
+        **body_parts(mail, "TextPart", "HTMLPart"),
         "Headers": {name: encoded(value) for name, value in mail.headers.items()},
         # One, and a mail is worth more than its labels: the others are left out.
         "CustomCampaign": next(iter(mail.tags), ""),
@@ -194,7 +194,7 @@ def _attachment(attachment: Attachment) -> dict[str, object]:
     fields: dict[str, object] = {
         "ContentType": _media_type(attachment.content_type) or "application/octet-stream",
         "Filename": attachment.filename or "attachment",
-        "Base64Content": base64(attachment),
+        "Base64Content": base64_part(attachment),
     }
     content_id = attachment.content_id
     return fields if content_id is None else fields | {"ContentID": content_id}

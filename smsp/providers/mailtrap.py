@@ -19,7 +19,14 @@ from smsp.providers import answers, recipients
 from smsp.providers.answers import Answer
 from smsp.providers.credentials import ADAPTER_CONFIG, ApiKey
 from smsp.providers.headers import ascii_name_addr, encoded
-from smsp.providers.payload import base64, bodies, email_and_name, filled, json_body, within
+from smsp.providers.payload import (
+    base64_part,
+    body_parts,
+    email_and_name,
+    filled,
+    json_body,
+    within,
+)
 from smsp.providers.poll import poll
 from smsp.providers.protocols import Capabilities, Facts, HttpCall, HttpReply, ProbeCall
 
@@ -128,7 +135,7 @@ def _payload(send: Send) -> dict[str, object]:
             "cc": list(map(email_and_name, mail.cc)),
             "bcc": list(map(email_and_name, mail.bcc)),
             "subject": mail.subject or " ",
-            **bodies(mail, "text", "html"),
+            **body_parts(mail, "text", "html"),
             "category": next(iter(mail.tags), "")[:_CATEGORY_CHARACTERS_MAX],
             "headers": _headers(mail),
             "custom_variables": within(
@@ -152,7 +159,7 @@ def _attachment(attachment: Attachment) -> dict[str, object]:
     fields: dict[str, object] = {
         "filename": attachment.filename or "attachment",
         "type": attachment.content_type or "application/octet-stream",
-        "content": base64(attachment),
+        "content": base64_part(attachment),
         "disposition": "attachment",
     }
     if attachment.content_id is not None:

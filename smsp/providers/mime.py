@@ -27,6 +27,9 @@ from smsp.providers.headers import ascii_name_addr, encoded_words, one_line, quo
 OUR_ID = "X-SMSP-Id"
 """The header that carries our id for the message, so that a duplicate can be traced."""
 
+TRIED_CHARACTERS = 128 * 1024
+"""A text with more is not tried in quoted-printable."""
+
 _LINE_CHARACTERS = 78
 _WORD_CHARACTERS_MAX = 900
 """A longer word could not be folded below 998 characters (RFC 5322 §2.1.1)."""
@@ -161,7 +164,7 @@ def _text(subtype: str, text: str) -> _Part:
     """Text with CRLF line ends, in whichever encoding is shorter (RFC 2045 §6.7, §6.8); a long one
     in base64, since to try both takes long, and quoted-printable is not to be had in pieces."""
     content_type = f"Content-Type: text/{subtype}; charset=utf-8"
-    if len(text) > LATER_BYTES:
+    if len(text) > TRIED_CHARACTERS:
         head = (content_type, "Content-Transfer-Encoding: base64")
         return _Part(head, (_long_text(text),))
     data = _unix(text).encode()

@@ -66,12 +66,16 @@ def _filled_in(text: bytes, later: list[Part]) -> Iterator[bytes | Part]:
         yield b'"' + between + (b"" if last else b'"')
 
 
-def bodies(mail: Mail, text: str, html: str) -> dict[str, object]:
+def bodies(mail: Mail, text: str, html: str) -> dict[str, str]:
     """The bodies under a provider's two names; a space stands for a message without any body."""
     if not mail.html:
-        return {text: json_text(mail.text or " ")}
-    both: dict[str, object] = {text: json_text(mail.text)} if mail.text else {}
-    return both | {html: json_text(mail.html)}
+        return {text: mail.text or " "}
+    return ({text: mail.text} if mail.text else {}) | {html: mail.html}
+
+
+def body_parts(mail: Mail, text: str, html: str) -> dict[str, object]:
+    """The same for :func:`json_body`: long ones are encoded when they are written."""
+    return {name: json_text(body) for name, body in bodies(mail, text, html).items()}
 
 
 def filled(fields: Mapping[str, object]) -> dict[str, object]:
@@ -79,10 +83,15 @@ def filled(fields: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in fields.items() if value}
 
 
-def base64(attachment: Attachment) -> str | Base64:
-    """A file's content as base64 (RFC 4648 §4), a large one later."""
-    content = attachment.content
-    return b64encode(content).decode() if len(content) <= LATER_BYTES else Base64(content)
+def base64(attachment: Attachment) -> str:
+    """A file's content as base64 (RFC 4648 §4)."""
+    return b64encode(attachment.content).decode()
+
+
+def base64_part(attachment: Attachment) -> str | Base64:
+    """The same for :func:`json_body`: a large one is encoded when it is written."""
+    large = len(attachment.content) > LATER_BYTES
+    return Base64(attachment.content) if large else base64(attachment)
 
 
 def email_and_name(mailbox: Mailbox) -> dict[str, str]:

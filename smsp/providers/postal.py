@@ -23,7 +23,7 @@ from smsp.providers.body import json_text
 from smsp.providers.credentials import ADAPTER_CONFIG, ApiKey
 from smsp.providers.headers import encoded, name_addr
 from smsp.providers.mime import OUR_ID
-from smsp.providers.payload import base64, filled, json_body
+from smsp.providers.payload import base64_part, filled, json_body
 from smsp.providers.poll import poll
 from smsp.providers.protocols import Capabilities, Facts, HttpCall, HttpReply, ProbeCall
 
@@ -166,7 +166,7 @@ def _attachment(attachment: Attachment) -> dict[str, object]:
     return {
         "name": attachment.filename or "attachment",
         "content_type": attachment.content_type or "application/octet-stream",
-        "data": base64(attachment),
+        "data": base64_part(attachment),
     }
 
 

@@ -34,7 +34,7 @@ from smsp.providers import answers, recipients
 from smsp.providers.answers import Answer
 from smsp.providers.credentials import ADAPTER_CONFIG, ApiKey
 from smsp.providers.headers import encoded, name_addr
-from smsp.providers.payload import base64, bodies, filled, json_body
+from smsp.providers.payload import base64_part, body_parts, filled, json_body
 from smsp.providers.poll import poll
 from smsp.providers.protocols import Capabilities, Facts, HttpCall, HttpReply, ProbeCall
 
@@ -197,7 +197,7 @@ def _payload(send: Send) -> dict[str, object]:
         "Bcc": _mailboxes(mail.bcc),
         "ReplyTo": _mailboxes(mail.reply_to),
         "Subject": mail.subject,
-        **bodies(mail, "TextBody", "HtmlBody"),
+        **body_parts(mail, "TextBody", "HtmlBody"),
         "Headers": list(_headers(send)),
         # One, and a mail is worth more than its labels: the others are left out.
         "Tag": next((tag for tag in mail.tags if len(tag) <= 1000), ""),
@@ -236,7 +236,7 @@ def _attachment(attachment: Attachment) -> dict[str, object]:
     """A file needs a name and a type; an inline one has its id in the form of a ``cid:`` URL."""
     fields: dict[str, object] = {
         "Name": attachment.filename or "attachment",
-        "Content": base64(attachment),
+        "Content": base64_part(attachment),
         "ContentType": attachment.content_type or "application/octet-stream",
     }
     if attachment.content_id is not None:

@@ -27,7 +27,7 @@ from smsp.providers.answers import Answer
 from smsp.providers.credentials import ADAPTER_CONFIG, ApiKey
 from smsp.providers.file_types import Fit, fit
 from smsp.providers.headers import encoded, encoded_words, name_addr
-from smsp.providers.payload import base64, bodies, filled, json_body
+from smsp.providers.payload import base64_part, body_parts, filled, json_body
 from smsp.providers.poll import poll
 from smsp.providers.protocols import Capabilities, Facts, HttpCall, HttpReply, ProbeCall
 
@@ -166,7 +166,7 @@ def _payload(send: Send) -> dict[str, object]:
         "bcc": [_recipient(mailbox) for mailbox in mail.bcc],
         "reply_to": [_recipient(mailbox) for mailbox in mail.reply_to],
         "subject": mail.subject or " ",  # a required field
-        **bodies(mail, "text", "html"),
+        **body_parts(mail, "text", "html"),
         "headers": {name: encoded(value) for name, value in mail.headers.items()},
         "tags": _tags(send),
         "attachments": [_attachment(attachment) for attachment in mail.attachments],
@@ -224,7 +224,7 @@ def _attachment(attachment: Attachment) -> dict[str, object]:
     told = fit(attachment.content_type, attachment.filename) is not Fit.SYNONYM
     fields: dict[str, object] = {
         "filename": attachment.filename or "attachment",
-        "content": base64(attachment),
+        "content": base64_part(attachment),
         "content_type": attachment.content_type if told else "",
         "content_id": attachment.content_id or "",
     }

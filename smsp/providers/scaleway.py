@@ -33,7 +33,7 @@ from smsp.providers.body import json_text
 from smsp.providers.credentials import ADAPTER_CONFIG, ApiKey
 from smsp.providers.headers import ascii_name_addr
 from smsp.providers.mime import OUR_ID
-from smsp.providers.payload import base64, email_and_name, filled, json_body
+from smsp.providers.payload import base64_part, email_and_name, filled, json_body
 from smsp.providers.poll import poll
 from smsp.providers.protocols import Capabilities, Facts, HttpCall, HttpReply, ProbeCall
 
@@ -204,7 +204,7 @@ def _attachment(attachment: Attachment) -> dict[str, object]:
     return {
         "name": attachment.filename or "attachment",
         "type": attachment.content_type or "application/octet-stream",
-        "content": base64(attachment),
+        "content": base64_part(attachment),
     }
 
 

@@ -24,7 +24,7 @@ from smsp.providers.answers import Answer
 from smsp.providers.body import json_text
 from smsp.providers.credentials import ADAPTER_CONFIG, ApiKey
 from smsp.providers.headers import encoded
-from smsp.providers.payload import base64, json_body, within
+from smsp.providers.payload import base64_part, json_body, within
 from smsp.providers.poll import poll
 from smsp.providers.protocols import Capabilities, Facts, HttpCall, HttpReply, ProbeCall
 
@@ -201,7 +201,7 @@ def _attachment(attachment: Attachment) -> dict[str, object]:
     media_type = attachment.content_type.partition(";")[0].strip()
     filename = re.sub("[;,]", "_", attachment.filename)
     fields: dict[str, object] = {
-        "content": base64(attachment),
+        "content": base64_part(attachment),
         "type": media_type or "application/octet-stream",
         "filename": filename or "attachment",
         "disposition": "attachment",

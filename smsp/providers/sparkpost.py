@@ -37,7 +37,7 @@ from smsp.providers.answers import Answer
 from smsp.providers.body import json_text
 from smsp.providers.credentials import ADAPTER_CONFIG, ApiKey
 from smsp.providers.headers import name_addr
-from smsp.providers.payload import base64, bodies, filled, json_body, within
+from smsp.providers.payload import base64_part, body_parts, filled, json_body, within
 from smsp.providers.poll import poll
 from smsp.providers.protocols import Capabilities, Facts, HttpCall, HttpReply, ProbeCall
 
@@ -225,7 +225,7 @@ def _content(mail: Mail) -> dict[str, object]:
         "from": name_addr(mail.sender),
         "reply_to": _mailboxes(mail.reply_to),
         "subject": mail.subject or " ",  # required
-        **bodies(mail, "text", "html"),
+        **body_parts(mail, "text", "html"),
         "headers": {**mail.headers} | ({"CC": _mailboxes(mail.cc)} if mail.cc else {}),
         "attachments": [_file(each, each.filename or "attachment") for each in attached],
         # The HTML refers to an inline image by its name.
@@ -240,7 +240,7 @@ def _mailboxes(mailboxes: Iterable[Mailbox]) -> str:
 
 def _file(attachment: Attachment, name: str) -> dict[str, object]:
     media_type = attachment.content_type or "application/octet-stream"
-    return {"name": name, "type": media_type, "data": base64(attachment)}
+    return {"name": name, "type": media_type, "data": base64_part(attachment)}
 
 
 def _words(reply: HttpReply) -> str:
