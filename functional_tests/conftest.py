@@ -73,6 +73,7 @@ def shared_smsp(request, simulators, register, tmp_path_factory) -> Iterator[Sms
 def smsp(shared_smsp, simulators) -> Smsp:
     """The same as if new: every provider up, every circuit closed, the outbox empty."""
     simulators.mend()
+    shared_smsp.release_all()
     shared_smsp.wait_until_quiet()
     simulators.forget()
     return shared_smsp
