@@ -95,7 +95,7 @@ def _oversized(rng: Random, said: Said) -> Stream:
     """Too long a line, too many headers, too large a body; or a length that nobody could send."""
     long, too_long = b"a" * rng.randint(300_000, 400_000), b" " * rng.randint(70_000, 150_000)
     makes: Sequence[Callable[[], tuple[bytes, int]]] = (
-        lambda: (b"GET /" + long, 431),
+        lambda: (b"GET /" + long, 414),
         lambda: (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + long, 431),
         lambda: (said.head(b"GET", b"/livez", b"X: a\r\n" * rng.randint(99, 300)), 431),
         lambda: (said.posted(b" " * rng.randint(BODY_BYTES_MAX + 1, 200_000), JSON), 413),

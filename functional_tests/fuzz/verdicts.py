@@ -12,7 +12,7 @@ from functional_tests.fuzz.answers import Answer
 from functional_tests.fuzz.cases import Case
 from functional_tests.fuzz.grammar import Ending, Reading
 
-REFUSALS = frozenset({400, 431, 501})
+REFUSALS = frozenset({400, 414, 431, 501})
 """Of what is no request; empty, and the connection ends."""
 
 STATUSES = REFUSALS | {200, 401, 403, 404, 405, 408, 409, 413, 415, 422, 429}
