@@ -23,7 +23,7 @@ _NAMED_CHARACTERS_MAX = 64
 _KEY_NAME, _DEADLINE_NAME = b"idempotency-key", b"smsp-deadline"
 _MEANT = frozenset({b"idempotencykey", b"idempotencytoken", b"idempotencyid", b"idempotency"})
 """Names that mean ``Idempotency-Key`` to whoever writes them, without ``X``, ``-`` and ``_``."""
-_NUMBER = re.compile(rb"[0-9]{1,12}(?:\.[0-9]{0,12})?|\.[0-9]{1,12}")
+_NUMBER = re.compile(rb"(?:[0-9]{1,12}(?:\.[0-9]{0,40})?|\.[0-9]{1,40})(?:[eE][+-]?[0-9]{1,3})?")
 
 Fields = Iterable[tuple[bytes, bytes]]
 Query = Sequence[tuple[str, str]]
@@ -122,7 +122,7 @@ def _patience_s(given: Sequence[bytes]) -> float | BadOption:
 
 
 def _number(text: bytes) -> float | None:
-    """A plain decimal number: ``float`` also reads ``1_0``, ``nan`` and other alphabets."""
+    """A decimal number as JSON has it: ``float`` also reads ``1_0``, ``nan`` and other alphabets."""
     return float(text) if _NUMBER.fullmatch(text) else None
 
 

@@ -101,9 +101,11 @@ def test_an_idempotency_key_that_is_kept(key):
     assert kept.idempotency_key == key
 
 
-@pytest.mark.parametrize("text", ["0.05", "300", "300.0", "1.", ".5", "007"])
+@pytest.mark.parametrize(
+    "text", ["0.05", "300", "300.0", "1.", ".5", "007", "60.40236906176561", "3e2", "5E-2"]
+)
 def test_a_deadline(text):
-    """A plain decimal number of seconds from 0.05 to 300."""
+    """A decimal number of seconds from 0.05 to 300."""
     options = options_of([header("SMSP-Deadline", text)], ())
     assert isinstance(options, SendOptions)
     assert options.patience_s == float(text)
@@ -111,7 +113,22 @@ def test_a_deadline(text):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "0", "0.049", "300.1", "1_0", "nan", "inf", "-1", "+1", "1e1", "\xb2", "5s", "9" * 400],
+    [
+        "",
+        "0",
+        "0.049",
+        "300.1",
+        "1_0",
+        "nan",
+        "inf",
+        "-1",
+        "+1",
+        "1e999",
+        "1e-9",
+        "\xb2",
+        "5s",
+        "9" * 400,
+    ],
 )
 def test_what_is_no_deadline(text):
     """What ``float`` reads beyond that is refused, and so is what is out of range."""
