@@ -122,7 +122,7 @@ def _patience_s(given: Sequence[bytes]) -> float | BadOption:
 
 
 def _number(text: bytes) -> float | None:
-    """A decimal number as JSON has it: ``float`` also reads ``1_0``, ``nan`` and other alphabets."""
+    """A decimal number as in JSON: ``float`` also reads ``1_0``, ``nan`` and other alphabets."""
     return float(text) if _NUMBER.fullmatch(text) else None
 
 
