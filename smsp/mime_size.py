@@ -14,14 +14,13 @@ if TYPE_CHECKING:
 
 HEAD_BYTES = 1_000
 """For the headers that every message gets: ids, dates, types, signatures."""
-LONG_CHARACTERS = 128 * 1024
-"""A text with more is encoded while it is written, in base64 whatever is in it."""
 PART_BYTES = 200
 """For the boundary before a part, and for the names of its headers."""
 
 
 def mime_bytes(mail: Mail) -> int:
-    """Bytes, about: not less than :func:`smsp.providers.mime.build` writes."""
+    """Bytes, about: not less than :func:`smsp.providers.mime.build` writes, but of a text that is
+    so long that quoted-printable is not tried there."""
     bodies = _body(mail.text or "", mail.text_bytes) + _body(mail.html or "", mail.html_bytes)
     return _around(mail) + bodies
 
@@ -52,17 +51,14 @@ def _file(attachment: Attachment) -> int:
 
 
 def _body(text: str, size: int) -> int:
-    """A long text in base64, another in quoted-printable if that is shorter (RFC 2045 §6.7).
-    ``size`` is that of the text in UTF-8."""
+    """In quoted-printable or in base64, whichever is shorter (RFC 2045 §6.7), as whoever makes a
+    message of it will choose. ``size`` is that of the text in UTF-8."""
     characters = len(text)
     # Each character beyond ASCII has as many bytes more as it has continuation bytes, or fewer.
     escaped = 2 * (size - characters) + text.count("=")
     with_crlf = size + text.count("\n")
-    in_base64 = base64_bytes(with_crlf)
-    if characters > LONG_CHARACTERS:
-        return PART_BYTES + in_base64
     quoted = with_crlf + 2 * escaped
-    return PART_BYTES + min(quoted + 3 * (quoted // 73), in_base64)
+    return PART_BYTES + min(quoted + 3 * (quoted // 73), base64_bytes(with_crlf))
 
 
 def _mailbox(mailbox: Mailbox) -> int:
