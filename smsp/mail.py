@@ -7,7 +7,7 @@ construction of :mod:`smsp.message`; nothing here parses, checks or knows a prov
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields
 from hashlib import sha256
 from sys import getsizeof
 from types import MappingProxyType
@@ -180,10 +180,18 @@ def fingerprint(mail: Mail) -> bytes:
     attachments = [(part.filename, part.content_type, part.content_id) for part in mail.attachments]
     bodies = [_digest(body) if body else body for body in (mail.text, mail.html)]
     # repr of strings, numbers, None, tuples and dataclasses of them is unambiguous.
-    rest = replace(mail, attachments=(), headers={}, metadata={}, text=None, html=None)
+    rest = [getattr(mail, name) for name in _COMPARED]
     maps = [sorted(mail.headers.items()), sorted(mail.metadata.items())]
     digest.update(repr((rest, bodies, attachments, maps)).encode("utf-8", "surrogatepass"))
     return digest.digest()
+
+
+_COMPARED = tuple(
+    one.name
+    for one in fields(Mail)
+    if one.compare and one.name not in ("text", "html", "headers", "metadata", "attachments")
+)
+"""What is the same or another as it stands."""
 
 
 def _digest(text: str) -> str | bytes:

@@ -102,6 +102,7 @@ TAKEN: Mapping[str, Shape] = MappingProxyType(
     {
         "text": _field("plaintextbody", b"Hello, hello. "),
         "text, all new lines": _field("plaintextbody", b"\\n"),
+        "text, all equals signs": _field("plaintextbody", b"="),
         "text, all quotes": _field("htmlbody", b'\\"'),
         "text, all backslashes": _field("htmlbody", b"\\\\"),
         "text, all control characters": _field("plaintextbody", b"\\u0001"),
