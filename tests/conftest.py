@@ -24,6 +24,12 @@ settings.register_profile(
 settings.load_profile("smsp")
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Bytes that are no words are named by their number: what they hold may differ from one
+    worker's collection to the next (a compressor writes the time), and nobody can read it."""
+    return argname if isinstance(val, bytes) and not val.isascii() else None
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say what became of the mutants."""
     reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
