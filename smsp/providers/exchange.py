@@ -124,18 +124,17 @@ class Exchange:
 
     def _request(self, call: HttpCall) -> httpx.Request:
         url, host = _target(call.url)
-        given = {name.lower() for name, _ in call.headers}
-        headers = [
-            ("Host", host),
-            *(field for field in call.headers if field[0].lower() != "host"),
-            *(field for field in _OUR_HEADERS if field[0].lower() not in given),
-        ]
-        if call.method == "POST":
-            headers.append(("Content-Length", str(len(call.body))))
         body = _Pieces(call.body, before_each=self._progress)
-        return httpx.Request(
-            call.method, url, headers=headers, stream=body, extensions=self._trace()
+        request = httpx.Request(
+            call.method,
+            url,
+            headers=_headers(host, call.headers),
+            stream=body,
+            extensions=self._trace(),
         )
+        if call.method == "POST":
+            request.headers["Content-Length"] = str(len(call.body))
+        return request
 
     async def _read(self, response: httpx.Response) -> None:
         assert isinstance(response.stream, httpx.AsyncByteStream)
@@ -202,6 +201,20 @@ def _target(url: str) -> tuple[httpx.URL, str]:
     costs as much as writing to a socket."""
     parsed = httpx.URL(url)
     return parsed, parsed.netloc.decode("ascii")
+
+
+@lru_cache(maxsize=64)
+def _headers(host: str, given: tuple[tuple[str, str], ...]) -> httpx.Headers:
+    """All but the body's length; to be copied. Remembered, since most providers' are the same in
+    every call, and httpx looks at each of them."""
+    names = {name.lower() for name, _ in given}
+    return httpx.Headers(
+        [
+            ("Host", host),
+            *(field for field in given if field[0].lower() != "host"),
+            *(field for field in _OUR_HEADERS if field[0].lower() not in names),
+        ]
+    )
 
 
 def _by_name(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:

@@ -7,6 +7,7 @@ nothing of connections. The words of the errors are httpx's, as those of any of 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 import httpx
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
@@ -15,10 +16,8 @@ HEAD_BYTES_MAX = 64 * 1024
 """Past so much of an answer in which there is no body, no more is read: heads, interim answers,
 the framing of chunks, trailers."""
 
-_HEAD = re.compile(
-    rb"[A-Z]+ [!-~]+ HTTP/1\.1\r\n"
-    rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+: [^\x00\r\n]*\r\n)+\r\n"
-)
+_REQUEST_LINE = re.compile(rb"[A-Z]+ [!-~]+ HTTP/1\.1\r\n")
+_FIELD_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+: [^\x00\r\n]*\r\n")
 _DELIMITING = frozenset({b"content-length", b"transfer-encoding"})
 
 
@@ -28,21 +27,36 @@ def head_of(request: httpx.Request) -> tuple[bytes, int]:
     Raises ``httpx.LocalProtocolError`` for what cannot be written: a value that would end its
     line, a body without a length, a method whose answers are read by another rule (HEAD, CONNECT).
     """
-    lines = [b"%b %b HTTP/1.1\r\n" % (request.method.encode(), request.url.raw_path)]
-    body_bytes = 0
-    for name, value in request.headers.raw:
-        lines.append(b"%b: %b\r\n" % (name, value))
-        lowered = name.lower()
-        if lowered == b"content-length":
-            body_bytes = int(value)
-        elif lowered == b"transfer-encoding":
-            raise httpx.LocalProtocolError("a request's body is sent with its length")
-    lines.append(b"\r\n")
-    head = b"".join(lines)
-    whole = _HEAD.fullmatch(head) is not None and head.count(b"\r\n") == len(lines)
-    if not whole or request.method in ("HEAD", "CONNECT"):
+    fields = [_field(name, value) for name, value in request.headers.raw]
+    if not fields:
         raise httpx.LocalProtocolError("not a request that can be sent")
-    return head, body_bytes
+    lines = [line for line, _ in fields]
+    head = b"".join((_request_line(request.method, request.url.raw_path), *lines, b"\r\n"))
+    return head, sum([body_bytes for _, body_bytes in fields])
+
+
+# Both are remembered: from one call to the next a provider's requests differ in few lines.
+@lru_cache(maxsize=64)
+def _request_line(method: str, target: bytes) -> bytes:
+    line = b"%b %b HTTP/1.1\r\n" % (method.encode(), target)
+    if method in ("HEAD", "CONNECT") or _REQUEST_LINE.fullmatch(line) is None:
+        raise httpx.LocalProtocolError("not a request that can be sent")
+    return line
+
+
+@lru_cache(maxsize=256)
+def _field(name: bytes, value: bytes) -> tuple[bytes, int]:
+    """A field's line, and what it says of the body's length; 0 if nothing."""
+    line = b"%b: %b\r\n" % (name, value)
+    if _FIELD_LINE.fullmatch(line) is None:
+        raise httpx.LocalProtocolError("not a request that can be sent")
+    match name.lower():
+        case b"content-length":
+            return line, int(value)
+        case b"transfer-encoding":
+            raise httpx.LocalProtocolError("a request's body is sent with its length")
+        case _:
+            return line, 0
 
 
 class Answers:
