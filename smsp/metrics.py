@@ -2,15 +2,26 @@
 
 Every label has a bounded set of values: provider names, closed lists of words, route patterns,
 known methods, statuses. A registry of its own, so that several houses fit into one process.
+
+What has not happened yet is counted as 0 from the start, for every outcome and every provider:
+Prometheus' ``increase`` sees a counter grow, and not one that comes into being with its first
+burst. Not so where most label sets never come about (moves by reason, requests by status): of a
+circuit ``smsp_circuit_state`` tells the same, of a message ``smsp_messages_total``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import TypeVar, assert_never
+from typing import TypeVar, assert_never, get_args
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -27,19 +38,25 @@ from actors import (
 )
 from smsp.judgement import result_of
 from smsp.mail import Send
-from smsp.outcome import Outcome, Result, Sent, word
+from smsp.outcome import Outcome, OutcomeWord, Reason, Result, Sent, word
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 CHILDREN_REMEMBERED = 4096
 STATES = ("closed", "open", "held_open", "held_closed", "quarantined")
 METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT"})
+OUTCOMES: tuple[OutcomeWord, ...] = get_args(OutcomeWord)
+OF_ATTEMPTS: tuple[str, ...] = (*OUTCOMES, "refused")
+OF_PROBES: tuple[str, ...] = (*OUTCOMES, "failed")
+"""A probe that failed by a bug of ours has no outcome."""
+OF_RECIPIENTS: tuple[str, ...] = (Reason.BAD_RECIPIENT, Reason.SUPPRESSED, Reason.MESSAGE_REFUSED)
+"""Why recipients are left out by the providers of ours; others may have reasons of their own."""
 
 C = TypeVar("C", Counter, Histogram)
 
 
 class Metrics:
-    """All counters of one node.
+    """All counters of one node, with these ``providers``.
 
     ``snapshots`` gives every circuit's present state, ``ledger`` the keys held and the keys
     forgotten before their time, ``loop_lag_s`` how late a turn of the loop has lately been,
@@ -53,7 +70,10 @@ class Metrics:
         ledger: Callable[[], tuple[int, int]],
         loop_lag_s: Callable[[], float] = lambda: 0.0,
         log_lines_dropped: Callable[[], int] = lambda: 0,
+        providers: Iterable[str] = (),
     ) -> None:
+        # When each label set came into being is nothing to watch, and would be half of the page.
+        disable_created_metrics()  # type: ignore[no-untyped-call] # the library left its types out
         self._registry = CollectorRegistry()
         self._attempts = self._counter("attempts", "Replies of circuits.", "provider", "outcome")
         self._messages = self._counter("messages", "Messages by what became of them.", "outcome")
@@ -78,6 +98,7 @@ class Metrics:
         )
         present = _Present(version, snapshots, ledger, loop_lag_s, log_lines_dropped)
         self._registry.register(present)
+        self._begin_at_zero(providers)
 
     def observe(self, notice: Notice[Send, Outcome]) -> None:
         """Count what a circuit reports."""
@@ -112,6 +133,19 @@ class Metrics:
     def exposition(self) -> bytes:
         """Everything, in Prometheus' text format."""
         return generate_latest(self._registry)
+
+    def _begin_at_zero(self, providers: Iterable[str]) -> None:
+        for outcome in OUTCOMES:
+            self._messages(outcome)
+        for name in providers:
+            self._attempt_seconds(name)
+            for family, words in (
+                (self._attempts, OF_ATTEMPTS),
+                (self._probes, OF_PROBES),
+                (self._recipients, OF_RECIPIENTS),
+            ):
+                for each in words:
+                    family(name, each)
 
     def _refused(self, name: str, result: Result) -> None:
         if isinstance(result, Sent) and result.refused:

@@ -87,6 +87,7 @@ async def house(
         lambda: (ledger.keys, ledger.forgotten),
         _loop_lag_s,
         telemetry.lines_dropped,
+        [one.name for one in settings.providers],
     )
 
     def observe(notice: Notice[Send, Outcome]) -> None:

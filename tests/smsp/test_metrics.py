@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import pytest
@@ -80,9 +81,10 @@ def value(metrics: Metrics, name: str, **labels: str) -> float:
 
 def test_every_family_of_the_contract_is_exposed(counted):
     """The names are the contract's, whether anything has happened yet or not."""
-    families = text_string_to_metric_families(counted.exposition().decode())
-
-    assert {family.name for family in families} == FAMILIES
+    for _ in range(2):
+        families = text_string_to_metric_families(counted.exposition().decode())
+        assert {family.name for family in families} == FAMILIES
+        counted.message("sent")
 
 
 @pytest.mark.parametrize(
@@ -100,6 +102,30 @@ def test_a_reply_is_counted_by_its_outcome(counted, reply, outcome):
     counted.observe(Replied("mailgun", send(), reply, 0.02))
 
     assert value(counted, "smsp_attempts_total", provider="mailgun", outcome=outcome) == 1
+
+
+def test_what_has_not_happened_yet_is_counted_as_0():
+    """Prometheus sees a counter grow, and misses the first burst of one that was not there."""
+    metrics = Metrics("1.2.3", tuple, lambda: (0, 0), providers=["mailgun", "sendgrid"])
+    outcomes = ["sent", "rejected", "not_sent", "unknown"]
+    counted_by = {
+        "smsp_attempts_total": [("outcome", word) for word in (*outcomes, "refused")],
+        "smsp_probes_total": [("outcome", word) for word in (*outcomes, "failed")],
+        "smsp_recipients_refused_total": [
+            ("reason", word) for word in ("bad_recipient", "suppressed", "message_refused")
+        ],
+    }
+    expected = {("smsp_messages_total", (("outcome", word),)) for word in outcomes}
+    for provider in (("provider", "mailgun"), ("provider", "sendgrid")):
+        expected.add(("smsp_attempt_seconds_count", (provider,)))
+        for name, labels in counted_by.items():
+            expected |= {(name, tuple(sorted((label, provider)))) for label in labels}
+    found = {
+        key: number
+        for key, number in samples(metrics).items()
+        if re.match("smsp_(messages|attempts|probes|recipients_refused|attempt_seconds_c)", key[0])
+    }
+    assert found == dict.fromkeys(expected, 0)
 
 
 def test_refused_recipients_are_counted_by_reason(counted):

@@ -67,6 +67,14 @@ async def test_one_circuit_for_each_provider(autojump_clock):
         assert all(one.alive for one in shown)
 
 
+async def test_every_provider_is_counted_from_0(autojump_clock):
+    """So that the first message of unknown outcome is an increase."""
+    async with running_house(BOTH) as (built, _):
+        told = built.services.metrics.exposition().decode()
+        for name in ("mailgun", "sendgrid"):
+            assert f'smsp_attempts_total{{outcome="unknown",provider="{name}"}} 0.0' in told
+
+
 async def test_way_of_a_message(autojump_clock):
     """All providers may take a message in their order, or the one that it is pinned to."""
     async with running_house(BOTH) as (built, _):
