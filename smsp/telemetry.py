@@ -1,7 +1,8 @@
 """What is told to operators: one event a line, on stdout.
 
 Turns notices into events. Masks addresses here and nowhere
-else; keys, bodies, an exception's text and a provider's own words never come in.
+else; keys, bodies, an exception's text and a provider's own words never come in, but for a key's
+name and the id that a provider has for a message.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ from smsp.judgement import result_of
 from smsp.log_lines import LineFormat, logger
 from smsp.log_writer import LogWriter, stdout
 from smsp.mail import Mailbox, Send
-from smsp.outcome import Outcome, Reason, Sent, Unknown, reason_of, word
+from smsp.outcome import Outcome, Reason, Result, Sent, Unknown, reason_of, word
+from smsp.providers.answers import identifier
 
 RECIPIENTS_LOGGED = 10
 DOUBTS_KEPT = 10_000
@@ -149,7 +151,7 @@ class Telemetry:
         result = result_of(notice.reply)
         outcome = word(result)
         send = notice.question
-        fields = _attempt_fields(notice)
+        fields = _attempt_fields(notice, result)
         self._at(_LEVELS.get(outcome, "info"))(
             f"email.{outcome}",
             outcome=outcome,
@@ -163,7 +165,7 @@ class Telemetry:
             self._sent(send.id, result, fields)
 
     def _settled(self, notice: Settled[Send, Outcome]) -> None:
-        fields = _attempt_fields(notice)
+        fields = _attempt_fields(notice, result_of(notice.reply))
         match notice.reply:
             case Unanswered(cause=cause):
                 self.log.warning("email.unsettled", outcome="unknown", reason=cause, **fields)
@@ -254,13 +256,21 @@ def _masked(address: str) -> str:
     return f"{local[:1]}***@{domain}"
 
 
-def _attempt_fields(notice: Replied[Send, Outcome] | Settled[Send, Outcome]) -> dict[str, object]:
-    return {
-        "requestkey": notice.question.request_key,
-        "id": str(notice.question.id),
+def _attempt_fields(
+    notice: Replied[Send, Outcome] | Settled[Send, Outcome], result: Result
+) -> dict[str, object]:
+    send = notice.question
+    fields: dict[str, object] = {
+        "requestkey": send.request_key,
+        "id": str(send.id),
+        "key": send.owner,
         "provider": notice.circuit,
         "seconds": _ms(notice.seconds),
     }
+    # Of an adapter from elsewhere it may be anything.
+    if isinstance(result, Sent) and (message_id := identifier(result.message_id)):
+        fields["messageid"] = message_id
+    return fields
 
 
 def _ms(seconds: float) -> float:

@@ -129,7 +129,7 @@ async def _answer(
             return _taken(beginning)
         done = await _dispatch(services, send, share, request.arrived_at + options.patience_s)
     services.metrics.message(done.outcome)
-    request.told = {"id": str(done.id), "outcome": done.outcome}
+    request.told |= {"id": str(done.id), "outcome": done.outcome}
     return dispatched_reply(done)
 
 

@@ -28,6 +28,7 @@ def needs(services: Services, scope: Scope) -> Callable[[Handler], Handler]:
             key = presented_key(services, request)
             if key is None:
                 return _unauthorised(services, request)
+            request.told["key"] = key.name
             if scope not in key.scopes:
                 return error_reply(
                     HTTPStatus.FORBIDDEN, "forbidden", f"This key does not have the scope {scope}."

@@ -42,7 +42,7 @@ from smsp.outcome import (
     Unknown,
 )
 from smsp.telemetry import Telemetry, make_log
-from tests.kit.mails import send
+from tests.kit.mails import SEND_ID, send
 from tests.kit.web import Client, FakeMailroom, fake_services
 
 SCHEMA = json.loads((Path(smsp.__file__).parent / "log.schema.json").read_text("utf-8"))
@@ -84,6 +84,20 @@ def test_the_schema_is_one() -> None:
     Draft202012Validator.check_schema(SCHEMA)
     with pytest.raises(ValidationError):
         LINE.validate({"event": "email.lost"})
+
+
+def test_every_line_of_a_message_names_the_key_that_sent_it() -> None:
+    """And only a line of one that was sent may have the provider's id."""
+    always = {"time": "2026-01-02T12:00:00Z", "level": "info", "node": "node-1", "seconds": 1}
+    line = {**always, "requestkey": "r-1", "id": str(SEND_ID), "key": "shop", "provider": "mailgun"}
+    LINE.validate({**line, "event": "email.settled", "messageid": "m-1"})
+    for event in ("email.settled", "email.unsettled", "email.duplicated"):
+        LINE.validate({**line, "event": event})
+        without = {name: value for name, value in line.items() if name != "key"}
+        with pytest.raises(ValidationError):
+            LINE.validate({**without, "event": event})
+    with pytest.raises(ValidationError):
+        LINE.validate({**line, "event": "email.unsettled", "messageid": "m-1"})
 
 
 def test_the_schema_knows_every_event() -> None:

@@ -58,17 +58,17 @@ CANARY = "canary7d3f"
 def message(**fields):
     """The message of :func:`send`, with the key of a request."""
     plain = send(**fields)
-    return Send(plain.id, plain.mail, "request-1")
+    return Send(plain.id, plain.mail, "request-1", "shop")
 
 
 def replied(reply, message_id=SEND_ID, circuit="mailgun"):
     """A question that got this reply."""
-    return Replied(circuit, Send(message_id, message().mail, "request-1"), reply, 0.12345)
+    return Replied(circuit, Send(message_id, message().mail, "request-1", "shop"), reply, 0.12345)
 
 
 def settled(reply, message_id=SEND_ID, circuit="mailgun"):
     """A call that ended so when nobody waited any more."""
-    return Settled(circuit, Send(message_id, message().mail, "request-1"), reply, 20.0)
+    return Settled(circuit, Send(message_id, message().mail, "request-1", "shop"), reply, 20.0)
 
 
 def told(*notices, **options):
@@ -113,6 +113,7 @@ def raised(text):
 )
 def test_reply(reply, outcome, reason, level):
     """A reply is an event of its outcome's name, tied to its request and its message."""
+    ids = {"messageid": "m-1"} if reply is SENT else {}
     assert told(replied(reply)) == [
         (
             f"email.{outcome}",
@@ -120,11 +121,13 @@ def test_reply(reply, outcome, reason, level):
                 "level": level,
                 "requestkey": "request-1",
                 "id": str(SEND_ID),
+                "key": "shop",
                 "provider": "mailgun",
                 "outcome": outcome,
                 "reason": reason,
                 "seconds": 0.123,
                 "recipients": ["b***@example.org"],
+                **ids,
             },
         )
     ]
@@ -150,6 +153,15 @@ def test_settlement(reply, event, outcome, reason, level):
     assert (word, fields["outcome"], fields["reason"]) == (event, outcome, reason)
     assert (fields["level"], fields["seconds"]) == (level, 20.0)
     assert (fields["requestkey"], fields["id"]) == ("request-1", str(SEND_ID))
+    assert (fields["key"], fields.get("messageid")) == ("shop", "m-1" if reply is SENT else None)
+
+
+@pytest.mark.parametrize("unfit", [None, "", " ", "m\n1", "m" * 201])
+@pytest.mark.parametrize("notice", [replied, settled])
+def test_a_message_without_an_id_of_its_provider(notice, unfit):
+    """What is none, or unfit to be one, is not told: an adapter from elsewhere may say anything."""
+    ((_, fields),) = told(notice(Answered(Sent(unfit))))
+    assert "messageid" not in fields
 
 
 @pytest.mark.parametrize(
@@ -306,6 +318,8 @@ def test_recipients_who_were_refused(notice):
         "level": "warning",
         "requestkey": "request-1",
         "id": str(SEND_ID),
+        "key": "shop",
+        "messageid": "m-1",
         "provider": "mailgun",
         "recipients": ["t***@example.org"] * RECIPIENTS_LOGGED,
         "refused": RECIPIENTS_LOGGED + 3,
@@ -481,7 +495,7 @@ def test_lines_that_were_replaced_are_counted():
 
 secret = st.just(CANARY)
 secretive_outcomes = st.one_of(
-    st.builds(Sent, secret),
+    st.builds(Sent, st.none() | st.just("m-1")),
     st.builds(Rejected, st.sampled_from(Reason), secret),
     st.builds(NotSent, st.sampled_from(Reason), st.sampled_from(Blame), st.none(), secret),
     st.builds(Unknown, st.sampled_from(Reason), st.just(Blame.PROVIDER), st.none(), secret),

@@ -9,7 +9,7 @@ import trio
 
 from smsp.web.app import create_app
 from tests.kit.asgi import Caller
-from tests.kit.web import KEY, Client, FakeLog, FakeMailroom, dispatched, fake_services
+from tests.kit.web import KEY, SEND_KEY, Client, FakeLog, FakeMailroom, dispatched, fake_services
 
 SECRET = "something that only the exception knows"
 
@@ -178,6 +178,27 @@ async def test_an_answer_that_was_begun_before_the_stop(nursery):
 
     client = Client(fake_services(mailroom=FakeMailroom(stopping_meanwhile)))
     assert (await client.post()).headers["Connection"] == "close"
+
+
+@pytest.mark.parametrize(
+    ("key", "path", "named"),
+    [
+        (KEY, "/email", {"key": "all"}),
+        (SEND_KEY, "/email", {"key": "sender"}),
+        (SEND_KEY, "/providers", {"key": "sender"}),
+        (None, "/providers", {}),
+        ("wrong", "/providers", {}),
+        (KEY, "/livez", {}),
+    ],
+)
+async def test_whose_request_it_was(client, key, path, named):
+    """Its line names the key that was shown, also where that does not have the right."""
+    if path == "/email":
+        await client.post(key=key)
+    else:
+        await client.ask(path, key=key)
+    (line,) = client.services.log.told("request.handled")
+    assert {name: value for name, value in line.items() if name == "key"} == named
 
 
 async def test_a_log_line_for_each_request(client):
