@@ -168,8 +168,12 @@ class Breaker:
     def limit(self, now: float) -> int:
         """How many calls of this epoch may wait for their answer. After a relapse one call goes
         alone until one has succeeded: what a wrong probe lets through is one call."""
-        alone = self._backoff.relapsed and self.state is State.CLOSED
-        return 1 if alone else self._limit.at(now)
+        return 1 if self._alone else self._limit.at(now)
+
+    @property
+    def limit_grows_from(self) -> float | None:
+        """Since when the limit has grown with time alone; None while it does not."""
+        return None if self._alone else self._limit.clean_since
 
     def admit(self, now: float, waiting: int) -> Permit | str:
         """A permit while the circuit takes calls and fewer than the limit wait; else why not."""
@@ -258,6 +262,10 @@ class Breaker:
         """The actor crashed too often: no calls and no probes until released."""
         self._move(Event.QUARANTINED, "crashed", now)
         self.due_at = until
+
+    @property
+    def _alone(self) -> bool:
+        return self._backoff.relapsed and self.state is State.CLOSED
 
     def _record_late(self, verdict: Verdict, now: float) -> None:
         if self.state is not State.OPEN or not isinstance(verdict, Throttled):

@@ -186,6 +186,7 @@ class Handler(Generic[Q, A]):
             in_flight=self._calls.unfinished,
             settling=self._calls.settling,
             limit=breaker.limit(now),
+            limit_grows_from=breaker.limit_grows_from,
             max_in_flight=self._config.max_in_flight,
             mailbox_depth=depth,
             mailbox_capacity=self._config.mailbox_capacity,

@@ -13,6 +13,11 @@ FULL_AFTER_S = 30.0
 provider to show a relapse, short enough that nobody raises the limit by hand."""
 
 
+def regained(ceiling: int, clean_since: float, now: float) -> float:
+    """What time alone gives back: the limit is never below this, after so long without a fault."""
+    return min(float(ceiling), ceiling * (now - clean_since) / FULL_AFTER_S)
+
+
 class InFlightLimit:
     """The adaptive bound of one circuit, between 1 and ``ceiling``.
 
@@ -24,7 +29,8 @@ class InFlightLimit:
         self._ceiling = ceiling
         self._interval_s = interval_s
         self._value = float(ceiling)
-        self._clean_since = now
+        self.clean_since = now
+        """When the last trouble was: from then on the limit grows with time alone."""
         self._halved_at = float("-inf")
 
     def at(self, now: float) -> int:
@@ -34,7 +40,7 @@ class InFlightLimit:
     def narrow(self, now: float) -> None:
         """The circuit has just closed: begin at 1."""
         self._value = 1.0
-        self._clean_since = now
+        self.clean_since = now
         self._halved_at = float("-inf")
 
     def success(self, now: float) -> None:
@@ -44,7 +50,7 @@ class InFlightLimit:
     def fault(self, now: float) -> None:
         """A call failed in a way that does not speak of load: the 30 s begin anew."""
         self._value = self._at(now)
-        self._clean_since = now
+        self.clean_since = now
 
     def congested(self, now: float) -> None:
         """A call timed out or was throttled: halve, at most once per ``interval_s``."""
@@ -54,5 +60,4 @@ class InFlightLimit:
             self._halved_at = now
 
     def _at(self, now: float) -> float:
-        regained = self._ceiling * (now - self._clean_since) / FULL_AFTER_S
-        return min(float(self._ceiling), max(1.0, self._value, regained))
+        return max(1.0, self._value, regained(self._ceiling, self.clean_since, now))

@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 
 from actors.ask import Answered, Reply, Unanswered
 from actors.breaker import Transition
+from actors.limit import regained
 
 Q = TypeVar("Q")
 A = TypeVar("A")
@@ -41,8 +42,9 @@ class Snapshot:
 
     ``in_flight`` counts every call that is not over, ``settling`` those of them whose asker has
     been answered; ``limit`` bounds the calls that are waited for, ``max_in_flight`` all of them.
-    ``due_at`` is the next probe of an open circuit or the end of a hold. ``version`` grows with
-    every snapshot.
+    A limit below its ceiling grows with time alone: ``limit`` is as of the snapshot, ``limit_at``
+    as of any moment until the next. ``due_at`` is the next probe of an open circuit or the end of a
+    hold. ``version`` grows with every snapshot.
     """
 
     name: str
@@ -66,6 +68,14 @@ class Snapshot:
     alive: bool
     draining: bool
     transitions: tuple[Transition, ...]
+    limit_grows_from: float | None = None
+    """None: it does not."""
+
+    def limit_at(self, now: float) -> int:
+        """The limit in force ``now``, if nothing has happened since."""
+        if self.limit_grows_from is None:
+            return self.limit
+        return max(self.limit, int(regained(self.max_in_flight, self.limit_grows_from, now)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from types import MappingProxyType, TracebackType
 
+import trio
 from quart import Blueprint, Response
 from quart.wrappers.response import ResponseBody
 
@@ -76,7 +77,10 @@ class _Watching(ResponseBody):
 
 
 def _view(services: Services) -> View:
-    """What there is to see now. Latency belongs to it: it changes with time alone."""
-    snapshots = services.mailroom.snapshots()
-    version = tuple((one.version, latency_of(one, services)) for one in snapshots)
+    """What there is to see now, with what changes with time alone: the latency, and a limit that
+    grows."""
+    snapshots, now = services.mailroom.snapshots(), trio.current_time()
+    version = tuple(
+        (one.version, one.limit_at(now), latency_of(one, services)) for one in snapshots
+    )
     return View(version, lambda: [snapshot_json(one, services) for one in snapshots])

@@ -179,7 +179,8 @@ def route_reply(route: Route) -> Response:
 
 
 def snapshot_json(snapshot: Snapshot, services: Services) -> dict[str, object]:
-    """One circuit, for whoever watches. Times are RFC 3339 UTC."""
+    """One circuit, for whoever watches: what changes with time alone as of now. Times are RFC 3339
+    UTC."""
     moment = services.moment
     probe, failure = snapshot.last_probe, snapshot.last_failure
     due_at = snapshot.due_at if snapshot.state == "open" else None
@@ -192,7 +193,7 @@ def snapshot_json(snapshot: Snapshot, services: Services) -> dict[str, object]:
         "epoch": snapshot.epoch,
         "in_flight": snapshot.in_flight,
         "settling": snapshot.settling,
-        "limit": snapshot.limit,
+        "limit": snapshot.limit_at(trio.current_time()),
         "max_in_flight": snapshot.max_in_flight,
         "mailbox": {"depth": snapshot.mailbox_depth, "capacity": snapshot.mailbox_capacity},
         "next_probe_at": None if due_at is None else moment(due_at),

@@ -30,6 +30,29 @@ async def test_a_circuit_that_has_just_closed_begins_with_one_call(autojump_cloc
         assert (await rig.at(5.1)).limit == 2
 
 
+async def test_the_limit_of_an_idle_circuit_is_shown_as_it_is(autojump_clock):
+    """It grows with time alone, and no message comes to publish it: its snapshot tells it still."""
+    async with running(max_in_flight=300, mailbox_capacity=300, base_s=5.0) as rig:
+        await rig.trip()
+        published = await rig.at(5.0)
+        limits = [published.limit_at(5.0 + later_s) for later_s in (0.0, 0.1, 15.0, 30.0, 90.0)]
+        assert limits == [1, 1, 150, 300, 300]
+        assert await rig.at(20.0) is published
+        busy = [rig.begin(Act(after_s=0.1)) for _ in range(200)]
+        await rig.quiet()
+        assert sum(one.reply is None for one in busy) == 150
+
+
+async def test_the_limit_after_a_relapse_is_shown_as_it_is(autojump_clock):
+    """One call goes alone, however long it takes for it to come; the shown limit waits for it."""
+    async with running(max_in_flight=300, base_s=5.0) as rig:
+        for _ in range(2):
+            await rig.trip()
+            await rig.at(trio.current_time() + 20.0)
+        assert rig.now_shows.state == "closed"
+        assert rig.now_shows.limit_at(trio.current_time() + 60.0) == 1
+
+
 async def test_an_asker_that_was_told_no_longer_counts_against_the_limit(autojump_clock):
     """A call that timed out for its asker makes room for the next question at once."""
     async with running(max_in_flight=8) as rig:

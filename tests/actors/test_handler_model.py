@@ -127,6 +127,13 @@ class AnyOrder(RuleBasedStateMachine):
         assert 1 <= shown.limit <= shown.max_in_flight
 
     @invariant()
+    def the_shown_limit_is_the_one_in_force(self) -> None:
+        shown, breaker = self.desk.shows(), self.desk.handler.breaker
+        for later_s in (0.0, 0.3, 7.0, 29.9, 31.0):
+            moment = self.desk.now + later_s
+            assert shown.limit_at(moment) == breaker.limit(moment)
+
+    @invariant()
     def there_is_one_probe_at_most(self) -> None:
         under_way = len(self.desk.probes) - self.probes_over
         assert under_way <= 1

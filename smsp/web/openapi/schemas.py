@@ -229,7 +229,9 @@ class Snapshot(BaseModel):
     epoch: Count = Field(description="Grows with every transition.")
     in_flight: Count = Field(description="Calls that are not over.")
     settling: Count = Field(description="Those of them whose caller has been answered.")
-    limit: Count = Field(description="How many calls may be waited for now; it adapts.")
+    limit: Count = Field(
+        description="How many calls may be waited for now; it adapts, and grows with time alone."
+    )
     max_in_flight: Count = Field(description="How many calls there may be in all.")
     mailbox: CircuitMailbox
     next_probe_at: datetime | None = Field(description="Set while the circuit is open.")

@@ -77,6 +77,19 @@ async def test_a_snapshot(autojump_clock):
     }
 
 
+async def test_a_limit_that_grows(autojump_clock):
+    """It is told as of now, whenever the circuit was last heard of; one that does not grow is as it
+    was."""
+    growing, alone = snapshot("a", limit=2, limit_grows_from=0.0), snapshot("b", limit=2)
+    client = client_of(growing, alone)
+    told = []
+    for _ in range(3):
+        body = (await client.ask("/providers")).json
+        told.append([one["limit"] for one in body["providers"]])
+        await trio.sleep(15)
+    assert told == [[2, 2], [128, 2], [256, 2]]
+
+
 async def test_what_has_not_happened():
     """What there is not is null, not missing."""
     body = (await client_of(snapshot("eu")).ask("/providers/eu")).json

@@ -152,6 +152,16 @@ async def test_latency_is_told_when_it_has_become_old(node, mock_clock):
     assert quick == {"p50": None, "p90": None, "p99": None}
 
 
+async def test_a_limit_is_told_while_it_grows(node, mock_clock):
+    """An idle circuit publishes nothing, and is full again half a minute after it has closed."""
+    node.change(limit=1, limit_grows_from=0.0)
+    watcher = await node.watch()
+    for _ in range(20):
+        await pass_by(mock_clock, 2.0)
+    limits = [data["providers"][0]["limit"] for _, _, data in events_of(watcher)]
+    assert limits == [1, *(256 * second // 30 for second in range(2, 31, 2))]
+
+
 async def test_a_refusal_says_nothing_about_latency(node):
     """Only calls that were made take time."""
     node.services.watching.observe(Replied("mailgun", send(), Refused(Refusal.OPEN), 0.0))
