@@ -32,6 +32,7 @@ from smsp.message.fields import FAULTS_MAX, RECIPIENTS_MAX
 from smsp.message.headers import excerpt
 from smsp.message.in_full import in_full
 from smsp.message.names import folded, last_field, repeated
+from smsp.message.suggestions import meant
 from smsp.message.wire import EmailMessage
 
 if TYPE_CHECKING:
@@ -217,7 +218,16 @@ def _faults(invalid: ValidationError) -> tuple[Fault, ...]:
 def _words(error: ErrorDetails) -> str:
     wording = _WORDING.get(error["type"])
     text = error["msg"] if wording is None else wording.format_map(error.get("ctx", {}))
-    return excerpt(text, 240)
+    return excerpt(text + _hint(error), 240)
+
+
+def _hint(error: ErrorDetails) -> str:
+    match error["type"], error["loc"]:
+        case "extra_forbidden", (*where, str(name)):
+            field = meant(name, of_file=bool(where))
+            return f": did you mean {field}?" if field else ""
+        case _:
+            return ""
 
 
 def _path(loc: tuple[int | str, ...]) -> str:

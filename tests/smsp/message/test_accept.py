@@ -110,7 +110,7 @@ def test_names_of_fields_in_capitals_are_fields():
     wire = {"FromAddress": "a@example.org", "TOADDRESS": "b@example.org", "Subject": "Hi"}
     assert parse(orjson.dumps(wire)) == read(subject="Hi")
     assert faults(attachments=[{**FILE, "FileName": "b"}]) == [
-        ("attachments[0].FileName", "is not a known field")
+        ("attachments[0].FileName", "is not a known field: did you mean filename?")
     ]
     assert faults(Colour="red") == [("Colour", "is not a known field")]
 

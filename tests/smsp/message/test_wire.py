@@ -13,8 +13,8 @@ from tests.kit.wire import FILE, MINIMAL, faults, read
 def test_an_unknown_field_is_refused_by_name():
     """A misspelt field would be lost in silence otherwise; inside an attachment too."""
     assert faults(toadress="b@example.org", attachments=[{**FILE, "mimetype": "a/b"}]) == [
-        ("attachments[0].mimetype", "is not a known field"),
-        ("toadress", "is not a known field"),
+        ("attachments[0].mimetype", "is not a known field: did you mean contenttype?"),
+        ("toadress", "is not a known field: did you mean toaddress?"),
     ]
 
 
