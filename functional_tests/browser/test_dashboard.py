@@ -9,6 +9,24 @@ from functional_tests.kit.smsp import KEY
 
 SETTINGS = {"POLL_INTERVAL": "1.5", "POLL_INTERVAL_MAX": "3", "SETTLE_TIMEOUT": "0.2"}
 AT_ONCE_S = 1.0
+A_MINUTE = """
+const [snapshot, done] = arguments;
+const page = document.querySelector("script[type=module]").src;
+import(page.replace("dashboard.js", "card.js")).then(({ Card }) => {
+  const card = new Card("minute", () => {});
+  const shown = [];
+  const began = 1_700_000_002_000;
+  let sent = 0;
+  for (let ms = 0; ms <= 60_000; ms += 500) {
+    if (ms % 7_000 < 2_500) sent += 1;
+    card.saw({ ...snapshot, counts: { ...snapshot.counts, sent } }, began + ms);
+    card.tick(began + ms, began + ms, true);
+    shown.push([card.parts.throughput.textContent, card.parts.peak.textContent]);
+  }
+  done(shown);
+});
+"""
+"""What a card says in a minute of mail that comes in bursts; nobody has to wait for it."""
 
 
 def test_a_wrong_key_says_so(page):
@@ -43,6 +61,16 @@ def test_a_card_for_each_circuit(board, smsp):
     eventually(lambda: board.part("mailgun", "sent") == sent, "the mail is counted")
     eventually(lambda: board.part("mailgun", "p50") != "\u2013", "its latency is known")
     assert board.text("#banner") == "All circuits take mail."
+
+
+def test_the_peak_is_the_highest_of_what_was_now(board, smsp):
+    """What is told as now and what as peak are of one kind, or 24/min stands beside 56/min."""
+    board.driver.set_script_timeout(30)
+    shown = board.driver.execute_async_script(A_MINUTE, smsp.provider("mailgun"))
+    nows = [_per_minute(now) for now, _ in shown]
+    peaks = [_per_minute(peak) for _, peak in shown]
+    assert max(nows) > 0
+    assert peaks == [max(nows[: at + 1]) for at in range(len(nows))]
 
 
 def test_a_provider_goes_down_and_comes_back(board, smsp, simulators):
@@ -116,3 +144,11 @@ def test_it_keeps_the_past(board, smsp, simulators):
     board.unfold("mailgun")
     newest = board.text(".card[data-name=mailgun] .moves li:first-child strong")
     assert newest == "Open"
+
+
+def _per_minute(told):
+    """A rate as the page puts it; nothing where it is not known."""
+    if not told[0].isdigit():
+        return 0.0
+    number, _, unit = told.replace(",", "").partition("/")
+    return float(number) * {"s": 60, "min": 1}[unit]

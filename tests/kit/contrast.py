@@ -1,4 +1,4 @@
-"""How well text can be read on its ground, as WCAG 2.2 reckons; and the colours of a style sheet."""
+"""How well text can be read on its ground, as WCAG 2.2 reckons; the colours of a style sheet."""
 
 from __future__ import annotations
 

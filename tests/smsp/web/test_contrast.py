@@ -62,7 +62,7 @@ def test_contrast(one, other, expected):
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_the_dashboard(theme):
-    """Plain and quiet text, links, what is pressed, and the colours of the states on their tints."""
+    """Plain and quiet text, links, what is pressed, and the states' colours on their tints."""
     of = page(theme)
     tints = re.findall(
         r"background: color-mix\(in srgb, var\(--tone\) (\d+)%, var\(--paper\)", PAGE

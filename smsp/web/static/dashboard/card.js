@@ -142,7 +142,8 @@ export class Card {
 
   #drawThroughput(now) {
     const rates = this.#history.rates(now);
-    const rate = words.rate(this.#history.rate(now));
+    // The last of them and the highest: of one kind, so that the peak is never below what is now.
+    const rate = words.rate(rates.at(-1));
     const most = words.rate(Math.max(...rates, 0));
     put(this.parts.throughput, rate);
     put(this.parts.peak, most);

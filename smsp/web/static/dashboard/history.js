@@ -52,16 +52,6 @@ export class History {
     return this.#line(now, (slice) => slice.latency?.[quantile] ?? null);
   }
 
-  // Calls a second in the last five to ten seconds.
-  rate(now) {
-    const current = Math.floor(now / SLICE_MS);
-    const recent = this.#slices.filter((slice) => slice.number >= current - 1);
-    if (recent.length === 0) return null;
-    const ms = now - Math.max(recent[0].number, current - 1) * SLICE_MS;
-    const calls = recent.reduce((sum, slice) => sum + slice.calls, 0);
-    return (calls * 1000) / Math.max(ms, SLICE_MS);
-  }
-
   #line(now, valueOf) {
     const first = Math.floor(now / SLICE_MS) - SLICES + 1;
     const line = new Array(SLICES).fill(null);
