@@ -48,30 +48,40 @@ def test_after_the_last_byte(phase, failure):
     assert isinstance(OUTCOMES[phase, failure], Unknown)
 
 
-@pytest.mark.parametrize(
-    ("phase", "failure", "reason", "blame"),
-    [
-        (Phase.WAITING, Failure.TIMED_OUT, Reason.POOL_WAIT, Blame.NOBODY),
-        (Phase.CONNECTING, Failure.BROKEN, Reason.CONNECT_FAILED, Blame.PROVIDER),
-        (Phase.CONNECTING, Failure.TIMED_OUT, Reason.CONNECT_TIMEOUT, Blame.PROVIDER),
-        (Phase.SECURING, Failure.BROKEN, Reason.TLS_FAILED, Blame.PROVIDER),
-        (Phase.SECURING, Failure.TIMED_OUT, Reason.CONNECT_TIMEOUT, Blame.PROVIDER),
-        (Phase.WRITING, Failure.BROKEN, Reason.WRITE_FAILED, Blame.PROVIDER),
-        (Phase.WRITING, Failure.TIMED_OUT, Reason.WRITE_TIMEOUT, Blame.PROVIDER),
-        (Phase.WRITTEN, Failure.BROKEN, Reason.CONNECTION_LOST, Blame.PROVIDER),
-        (Phase.WRITTEN, Failure.TIMED_OUT, Reason.TIMEOUT, Blame.PROVIDER),
-    ],
-)
-def test_what_each_tells(phase, failure, reason, blame):
-    """The provider is to blame for being unreachable, broken or slow; our own pool is not it."""
-    outcome = OUTCOMES[phase, failure]
-    assert (outcome.reason, outcome.blame) == (reason, blame)
+WAITS = NotSent(Reason.POOL_WAIT, Blame.NOBODY)
+BAD = NotSent(Reason.INVALID_REQUEST, Blame.NOBODY)
+STARVED = NotSent(Reason.NO_RESOURCES, Blame.NOBODY)
+IN_DOUBT = Unknown(Reason.NO_RESOURCES, Blame.NOBODY)
+UNREACHED = NotSent(Reason.CONNECT_TIMEOUT, Blame.PROVIDER)
+LOST = Unknown(Reason.CONNECTION_LOST, Blame.PROVIDER)
+
+TRUTH = {
+    #                      broken, timed out, ours, starved
+    Phase.WAITING: (WAITS, WAITS, BAD, STARVED),
+    Phase.CONNECTING: (
+        NotSent(Reason.CONNECT_FAILED, Blame.PROVIDER),
+        UNREACHED,
+        BAD,
+        STARVED,
+    ),
+    Phase.SECURING: (NotSent(Reason.TLS_FAILED, Blame.PROVIDER), UNREACHED, BAD, STARVED),
+    Phase.WRITING: (
+        NotSent(Reason.WRITE_FAILED, Blame.PROVIDER),
+        NotSent(Reason.WRITE_TIMEOUT, Blame.PROVIDER),
+        BAD,
+        STARVED,
+    ),
+    Phase.WRITTEN: (LOST, Unknown(Reason.TIMEOUT, Blame.PROVIDER), LOST, IN_DOUBT),
+    Phase.ANSWERED: (LOST, LOST, LOST, IN_DOUBT),
+}
+KINDS = (Failure.BROKEN, Failure.TIMED_OUT, Failure.OURS, Failure.STARVED)
 
 
-@pytest.mark.parametrize("phase", BEFORE_THE_LAST_BYTE)
-def test_our_own_mistake(phase):
-    """A request that we cannot even send says nothing about the provider."""
-    assert OUTCOMES[phase, Failure.OURS] == NotSent(Reason.INVALID_REQUEST, Blame.NOBODY)
+@pytest.mark.parametrize("phase", TRUTH, ids=lambda phase: phase.name)
+def test_what_each_failure_proves(phase):
+    """The provider is to blame for being unreachable, broken or slow; our own pool, what we built
+    and what this node lacks are not its fault."""
+    assert tuple(OUTCOMES[phase, failure] for failure in KINDS) == TRUTH[phase]
 
 
 def test_every_error_of_httpx_has_its_row():
@@ -79,10 +89,31 @@ def test_every_error_of_httpx_has_its_row():
     assert set(FAILURES) == set(descendants(httpx.TransportError))
 
 
-@pytest.mark.parametrize("error", FAILURES, ids=lambda cls: cls.__name__)
-def test_failure_of_each(error):
-    """An error is of the kind its row says."""
-    assert failure_of(error("boom")) is FAILURES[error]
+@pytest.mark.parametrize(
+    ("error", "failure"),
+    [
+        (httpx.TransportError, Failure.BROKEN),
+        (httpx.NetworkError, Failure.BROKEN),
+        (httpx.ConnectError, Failure.BROKEN),
+        (httpx.ReadError, Failure.BROKEN),
+        (httpx.WriteError, Failure.BROKEN),
+        (httpx.CloseError, Failure.BROKEN),
+        (httpx.ProtocolError, Failure.BROKEN),
+        (httpx.RemoteProtocolError, Failure.BROKEN),
+        (httpx.ProxyError, Failure.BROKEN),
+        (httpx.TimeoutException, Failure.TIMED_OUT),
+        (httpx.ConnectTimeout, Failure.TIMED_OUT),
+        (httpx.ReadTimeout, Failure.TIMED_OUT),
+        (httpx.WriteTimeout, Failure.TIMED_OUT),
+        (httpx.PoolTimeout, Failure.TIMED_OUT),
+        (httpx.LocalProtocolError, Failure.OURS),
+        (httpx.UnsupportedProtocol, Failure.OURS),
+    ],
+    ids=lambda value: getattr(value, "name", None) or value.__name__,
+)
+def test_failure_of_each(error, failure):
+    """What took too long timed out, what we should not have asked for is ours, the rest broke."""
+    assert failure_of(error("boom")) is failure
 
 
 def test_failure_of_a_stranger():
