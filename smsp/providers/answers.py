@@ -20,10 +20,13 @@ import orjson
 
 from smsp.outcome import Blame, NotSent, Reason, Rejected, Unknown
 from smsp.providers.protocols import HttpReply
+from smsp.providers.redaction import redacted
 
 Refusal = Rejected | NotSent | Unknown
 
 DETAIL_CHARS_MAX = 200
+_LOOKED_AT_CHARS = 4096
+"""What is taken out makes words shorter, so more is looked at than is shown."""
 PAUSE_S_MAX = 86_400.0
 """No pause is read as longer than a day; a circuit waits for less than that anyway."""
 
@@ -181,11 +184,10 @@ def identifier(value: object) -> str | None:
 
 
 def presentable(words: str, secrets: Iterable[str] = ()) -> str | None:
-    """Words as one line of at most ``DETAIL_CHARS_MAX`` printable characters, without ``secrets``.
+    """Words as one line of at most ``DETAIL_CHARS_MAX`` printable characters, without ``secrets``
+    (:mod:`smsp.providers.redaction`).
 
     ``None`` when nothing is left.
     """
     line = " ".join("".join(c if c.isprintable() else " " for c in words).split())
-    for secret in filter(None, secrets):
-        line = line.replace(secret, "[redacted]")
-    return line[:DETAIL_CHARS_MAX] or None
+    return redacted(line[:_LOOKED_AT_CHARS], secrets)[:DETAIL_CHARS_MAX] or None

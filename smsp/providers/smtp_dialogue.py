@@ -122,6 +122,7 @@ class Dialogue:
                 response = login.respond(reply.text)
             except ValueError as error:
                 raise NotSmtp from error
+            self._session.secrets += (response,)
             reply = await self._session.ask(Phase.AUTH, response)
         if reply.code == CHALLENGE:
             raise NotSmtp

@@ -9,6 +9,9 @@ import hmac
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from functools import lru_cache
+
+from smsp.providers.redaction import RUN
 
 CHALLENGE = 334
 CHALLENGES_MAX = 3
@@ -45,9 +48,20 @@ def login_by(mechanisms: Collection[str], user: str, password: str) -> Login | N
     return None
 
 
+@lru_cache(maxsize=64)
 def spoken(user: str, password: str) -> tuple[str, ...]:
-    """The forms in which a password is said, beside itself."""
-    return (_base64(f"\0{user}\0{password}"), _base64(password), password)
+    """The forms in which an account is said, and the password as it stands in any base64, whatever
+    there is before and behind it. Remembered, since an account is one for all messages."""
+    encoded = (_base64("\0" * before + password) for before in range(3))
+    # Its first characters, and the last ones with the padding, depend on its neighbours.
+    within = (word[-(-before * 8 // 6) : -4] for before, word in enumerate(encoded))
+    return (
+        password,
+        _base64(f"\0{user}\0{password}"),
+        _base64(user),
+        _base64(password),
+        *(word for word in within if len(word) >= RUN),
+    )
 
 
 def _base64(text: str) -> str:

@@ -23,6 +23,7 @@ from types import MappingProxyType
 
 from smsp.outcome import NOBODY_REFUSED, Blame, NotSent, Outcome, Reason, Rejected, Sent, Unknown
 from smsp.providers.answers import identifier, presentable
+from smsp.providers.redaction import redacted
 from smsp.providers.shortage import IN_DOUBT, NO_RESOURCES, is_shortage
 
 
@@ -265,12 +266,15 @@ def refusal(phase: Phase, reply: Reply, secrets: Iterable[str] = (), *, about: s
 
 
 def verdict(reply: Reply, secrets: Iterable[str] = ()) -> Outcome:
-    """What the answer to a whole message proves: 250 is sent, and nothing else.
+    """What the answer to a whole message proves: 250 is sent, and nothing else. ``secrets`` are
+    no message's name, whatever the server says.
 
     To every recipient, since a message is written only after all of them have been accepted.
     """
     if goes_on(Phase.WRITTEN, reply):
-        return Sent(_queue_id(reply.text), NOBODY_REFUSED)
+        name = _queue_id(reply.text)
+        leaks = name is not None and redacted(name, secrets) != name
+        return Sent(None if leaks else name, NOBODY_REFUSED)
     return refusal(Phase.WRITTEN, reply, secrets)
 
 

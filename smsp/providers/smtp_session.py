@@ -77,6 +77,8 @@ class Session:
         """How far it has come."""
         self.until = inf
         """The moment by which all that is asked must be answered, on the run's clock."""
+        self.secrets = terms.secrets
+        """What must not come back in the server's words; whoever says another one adds it."""
         self._terms = terms
         self._dial = dial
         self._scope = trio.CancelScope()
@@ -145,7 +147,7 @@ class Session:
         """Go on, or leave."""
         if goes_on(self.phase, reply):
             return None
-        outcome = refusal(self.phase, reply, self._terms.secrets, about=about)
+        outcome = refusal(self.phase, reply, self.secrets, about=about)
         in_transaction = self.phase in (Phase.RECIPIENT, Phase.DATA)
         return await (self.abort(outcome) if in_transaction else self.leave(outcome))
 
@@ -169,7 +171,7 @@ class Session:
         await self._connection.write(END)
         commit()
         self.phase, self._scope.deadline = Phase.WRITTEN, inf
-        return await self.leave(verdict(await self._connection.hear(), self._terms.secrets))
+        return await self.leave(verdict(await self._connection.hear(), self.secrets))
 
     # -- farewell. What is known is known: whatever goes wrong now changes nothing.
 

@@ -22,6 +22,7 @@ class MemoryLine(Line):
     def __init__(self, *, blind: bool = False) -> None:
         self.far: MemoryLine
         self.blind = blind
+        self.address = ("127.0.0.1", 0)
         self.room: int | None = None
         self.closed = False
         self.writes: list[bytes] = []
@@ -32,6 +33,11 @@ class MemoryLine(Line):
         self._ended = False
         self._reset = False
         self._arrival = trio.Event()
+
+    @property
+    def name(self) -> tuple[str, int]:
+        """The address of this end."""
+        return self.address
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Hand over what fits, after others have had their turn."""

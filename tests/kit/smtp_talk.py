@@ -100,11 +100,11 @@ class TimedServer:
             said = self._name(line)
             self.heard.append(said)
             await self._answer(said, self._usual(said))
-            if said == "STARTTLS":
+            if said == "STARTTLS" and self.answers.get(said, b"220").startswith(b"220"):
                 await self._encrypt()
 
     def _name(self, line: bytes) -> str:
-        if self.heard[-1:] == ["DATA"]:
+        if self._is_told_a_message:
             return "END"
         if self.heard and self.answers.get(self.heard[-1], b"").startswith(b"334"):
             return "CHALLENGE"
@@ -140,9 +140,14 @@ class TimedServer:
             await trio.sleep(self.pause_s)
             await self._stream.send_all(answer)
 
+    @property
+    def _is_told_a_message(self) -> bool:
+        refused = self.answers.get("DATA", b"3")[:1] in (b"4", b"5")
+        return self.heard[-1:] == ["DATA"] and not refused
+
     async def _hear(self) -> bytes | None:
         """A line, or a message up to its end; ``None`` at the end of the connection."""
-        end = b"\r\n.\r\n" if self.heard[-1:] == ["DATA"] else b"\r\n"
+        end = b"\r\n.\r\n" if self._is_told_a_message else b"\r\n"
         while end not in self._come:
             piece = await self._stream.receive_some()
             if not piece:
