@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime
+from itertools import chain
 from urllib.parse import quote
 
 from smsp.mail import Attachment, Mail, Mailbox, Send, pieces_of
@@ -30,9 +31,12 @@ OUR_ID = "X-SMSP-Id"
 TRIED_CHARACTERS = 128 * 1024
 """A text with more is not tried in quoted-printable."""
 
-_LINE_CHARACTERS = 78
-_WORD_CHARACTERS_MAX = 900
-"""A longer word could not be folded below 998 characters (RFC 5322 §2.1.1)."""
+_LINE_CHARACTERS = 76
+"""A line with an encoded-word has no more (RFC 2047 §2); others are to have two more at most."""
+_NAME_CHARACTERS_MAX = 126
+_WORD_CHARACTERS_MAX = 800
+"""A longer word could not be folded below 998 characters with a header's name before it (RFC 5322
+§2.1.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +72,8 @@ def body_of(
     ``Date``, for a provider that writes its own. ``extra`` are headers for the provider.
     """
     content = _content(send)
-    head = (*_headers(send, bcc=bcc, date=date), *(_header(*pair) for pair in extra))
-    lines = (*head, "MIME-Version: 1.0", *content.head, "", "")
+    head = chain(_headers(send, bcc=bcc, date=date), (_header(*pair) for pair in extra))
+    lines = (*filter(None, head), "MIME-Version: 1.0", *content.head, "", "")
     return joined(("\r\n".join(lines).encode(), *content.body))
 
 
@@ -96,20 +100,25 @@ def _headers(send: Send, *, bcc: bool, date: datetime | None) -> Iterator[str]:
 
 
 def _addresses(name: str, mailboxes: Sequence[Mailbox]) -> str:
-    return _folded(f"{name}:", ", ".join(map(ascii_name_addr, mailboxes)))
+    first = ascii_name_addr(mailboxes[0], before=len(name) + 2)
+    return _folded(f"{name}:", ", ".join((first, *map(ascii_name_addr, mailboxes[1:]))))
 
 
 def _header(name: str, value: str, *, encode: bool = False) -> str:
     """An unstructured header: as it is if it can be, else in encoded-words.
 
     An ASCII value stays as it is, so that structured ones (``List-Unsubscribe``) keep their sense.
+    Empty for a name that no header can have.
     """
+    name = re.sub(r"[^!-9;-~]", "", name)
+    if not 0 < len(name) <= _NAME_CHARACTERS_MAX:
+        return ""
     value = one_line(value)
     plain = value.isascii() and value == value.strip(" ")
     foldable = max(map(len, value.split(" "))) <= _WORD_CHARACTERS_MAX
     if encode or not plain or not foldable:
-        value = " ".join(encoded_words(value))
-    return _folded(re.sub(r"[^!-9;-~]", "", name) + ":", value)
+        value = " ".join(encoded_words(value, before=len(name) + 2))
+    return _folded(f"{name}:", value)
 
 
 def _folded(start: str, value: str) -> str:
@@ -203,8 +212,9 @@ def _file(attachment: Attachment) -> _Part:
         "Content-Transfer-Encoding: base64",
         f"Content-Disposition: {disposition};\r\n {filename}",
     ]
-    if attachment.content_id is not None:
-        head.append(f"Content-ID: <{one_line(attachment.content_id)}>")
+    content_id = re.sub(r"[^!-;=?-~]", "", attachment.content_id or "")
+    if content_id:
+        head.append(f"Content-ID: <{content_id[:_WORD_CHARACTERS_MAX]}>")
     content = attachment.content
     body = _base64(content) if len(content) <= LATER_BYTES else lines_of(content)
     return _Part(tuple(head), (body,))
@@ -213,7 +223,8 @@ def _file(attachment: Attachment) -> _Part:
 def _media_type(content_type: str) -> str:
     """The type, if it is one that may be in base64: a message or multipart may not (RFC 2046)."""
     plain = re.fullmatch(r"(?!message/|multipart/)[!-~]+/[ -~]+", content_type, re.IGNORECASE)
-    return content_type if plain else "application/octet-stream"
+    fits = len(content_type) <= _WORD_CHARACTERS_MAX
+    return content_type if plain and fits else "application/octet-stream"
 
 
 def _filename(name: str) -> str:

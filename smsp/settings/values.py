@@ -183,9 +183,16 @@ def is_reserved(domain: str) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether what is sent to ``host`` stays on this machine."""
+    """Whether what is sent to ``host`` stays on this machine, whatever a resolver says.
+
+    A name that only looks like this machine's, or an address as only some programs read it
+    (``127.1``), is somebody else's.
+    """
     address = _ip(host.strip("[]"))
-    return host.lower() == "localhost" if address is None else address.is_loopback
+    if address is None:
+        return host.lower() == "localhost"
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (mapped or address).is_loopback  # Python looks into a mapped one since 3.13 only.
 
 
 def _ip(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-import pytest
+import ssl
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
 
+import pytest
+import trio
+
+from smsp.outcome import Blame, NotSent, Reason
 from smsp.providers import KINDS
 from smsp.providers.smtp import Smtp
 from smsp.settings import load
 from smsp.settings.table import describe, variables
 from tests.kit.environments import KEY, mistakes_in
+from tests.kit.lines import MemoryNetwork
+from tests.kit.mails import mailbox, send
 
 SMTP = {
     "SMSP_API_KEY": KEY,
@@ -72,6 +81,77 @@ def test_smtp_is_given_more_time(changes, timeout_s):
     assert smtp.timeout_s == timeout_s
 
 
+@pytest.mark.parametrize(
+    ("changes", "timeout_s"),
+    [
+        ({}, 15.0),
+        ({"SMSP_CALL_TIMEOUT": "3"}, 3.0),
+        ({"SMSP_CALL_TIMEOUT": "3", "SMSP_SMTP_TIMEOUT": "7"}, 7.0),
+    ],
+)
+async def test_the_time_that_was_set_is_the_time_there_is(autojump_clock, changes, timeout_s):
+    """From the variable to the moment at which a silent server is given up, by a message and by a
+    probe."""
+    (own,) = settings(
+        SMSP_SMTP_SECURITY="none", SMSP_SMTP_ALLOW_PLAINTEXT="true", **changes
+    ).providers
+
+    async def silent(_line):
+        await trio.sleep_forever()
+
+    async with (
+        own.own.provider(
+            poll_address=mailbox("poll@example.org"),
+            timeout_s=own.timeout_s,
+            max_in_flight=1,
+            tls=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+        ) as provider,
+        trio.open_nursery() as nursery,
+    ):
+        network = MemoryNetwork(nursery, silent)
+        reached = replace(provider, dial=network.dial)
+        for call in (partial(reached.send, send(text="hello"), Progress()), reached.probe):
+            begun = trio.current_time()
+            assert await call() == NotSent(Reason.CONNECT_TIMEOUT, Blame.PROVIDER)
+            assert trio.current_time() - begun == pytest.approx(timeout_s)
+        assert network.dialled == [("smtp.example.org", 25)] * 2
+        nursery.cancel_scope.cancel()
+
+
+class Progress:
+    """Nobody waits for it."""
+
+    stage = ""
+
+    def commit(self) -> None:
+        """Nothing is sent."""
+        raise AssertionError
+
+
+@pytest.mark.parametrize(
+    ("changes", "port", "login"),
+    [
+        ({}, 587, None),
+        ({"SMSP_SMTP_SECURITY": "tls"}, 465, None),
+        ({"SMSP_SMTP_SECURITY": "none", "SMSP_SMTP_ALLOW_PLAINTEXT": "true"}, 25, None),
+        ({"SMSP_SMTP_PORT": "2525", **LOGIN}, 2525, ("app", "hunter2 hunter2")),
+    ],
+)
+async def test_the_terms_are_those_that_were_set(changes, port, login):
+    """Server, port, encryption and account; the port is the usual one unless told."""
+    (own,) = settings(**changes).providers
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    poll = mailbox("poll@example.org")
+    async with own.own.provider(
+        poll_address=poll, timeout_s=3.0, max_in_flight=1, tls=tls
+    ) as provider:
+        terms = provider.terms
+        assert (terms.host, terms.port, terms.login) == ("smtp.example.org", port, login)
+        assert (terms.security, terms.tls, terms.timeout_s) == (own.own.security, tls, 3.0)
+        assert provider.poll_address == poll
+        assert abs((provider.now() - datetime.now(UTC)).total_seconds()) < 60
+
+
 def test_other_kinds_are_not():
     """Their default is that of all providers."""
     changes = {"SMSP_PROVIDERS": "smtp,sendgrid", "SMSP_SENDGRID_API_KEY": "SG.key"}
@@ -79,7 +159,16 @@ def test_other_kinds_are_not():
     assert sendgrid.timeout_s == 2.0
 
 
-@pytest.mark.parametrize("host", ["smtp.example.org", "10.0.0.1", "2001:db8::1"])
+ABROAD = [
+    *("smtp.example.org", "10.0.0.1", "2001:db8::1", "0.0.0.0", "128.0.0.1", "::", "::2"),
+    *("evil-localhost", "localhost-evil", "localhost.evil.example", "127.0.0.1.evil.example"),
+    *("xlocalhost", "localhost.", "localhost.localdomain", "127.0.0.1.", "127.1", "127.evil"),
+    *("2130706433", "0x7f000001", "::ffff:10.0.0.1", "1::1", "::127.0.0.1"),
+]
+"""Hosts that are not this machine, or that not everybody takes for it."""
+
+
+@pytest.mark.parametrize("host", ABROAD)
 def test_nothing_goes_abroad_in_clear_text(host):
     """Unless the operator says in so many words that it may."""
     changes = {"SMSP_SMTP_HOST": host, "SMSP_SMTP_SECURITY": "none"}
@@ -89,7 +178,13 @@ def test_nothing_goes_abroad_in_clear_text(host):
     assert mistakes(**changes, SMSP_SMTP_ALLOW_PLAINTEXT="true") == {}
 
 
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.1.2.3", "::1"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("localhost", "LOCALHOST", "127.0.0.1", "127.1.2.3", "127.255.255.255"),
+        *("::1", "0:0:0:0:0:0:0:1", "::ffff:127.0.0.1"),
+    ],
+)
 def test_this_machine_may_be_spoken_to_in_clear_text(host):
     """Nobody is on the way."""
     assert mistakes(SMSP_SMTP_HOST=host, SMSP_SMTP_SECURITY="none") == {}

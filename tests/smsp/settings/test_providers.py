@@ -82,6 +82,8 @@ def test_a_provider_s_bad_text_is_one_mistake(setting, text, message):
         ("http://localhost:9000", "http://localhost:9000"),
         ("http://127.8.8.8:9000", "http://127.8.8.8:9000"),
         ("http://[::1]:9000", "http://[::1]:9000"),
+        ("http://[::ffff:127.0.0.1]:9000", "http://[::ffff:127.0.0.1]:9000"),
+        ("http://LocalHost", "http://LocalHost"),
     ],
 )
 def test_a_base_url(text, base_url):
@@ -131,7 +133,12 @@ def test_a_provider_that_people_run_themselves_has_no_address_of_its_own():
 
 
 @pytest.mark.parametrize(
-    "host", ["mail.example.org", "10.0.0.1", "[2001:db8::1]", "127.0.0.1.nip.io"]
+    "host",
+    [
+        *("mail.example.org", "10.0.0.1", "[2001:db8::1]", "127.0.0.1.nip.io", "0.0.0.0", "[::]"),
+        *("evil-localhost", "localhost-evil", "localhost.evil.example", "localhost.", "127.1"),
+        *("[::2]", "[::ffff:10.0.0.1]", "[::127.0.0.1]", "2130706433", "128.0.0.1"),
+    ],
 )
 def test_credentials_do_not_leave_the_machine_in_plain_text(host):
     """Unless the operator says in so many words that they may."""
