@@ -107,3 +107,12 @@ def test_the_key_names_one_message_of_one_caller():
     assert key_of(mine, call) == key_of(replace(mine, id=UUID(int=1)), call)
     assert len(keys | {key_of(mine, replace(call, body=call.body + b" "))}) == 6
     assert {key.version for key in keys} == {5}
+
+
+def test_the_key_is_the_same_in_every_release():
+    """A provider keeps keys for longer than an upgrade takes."""
+    mine = replace(send(), owner="app", idempotency_key="order-42")
+    call = replace(RESEND.encode(mine), body=b"body")
+    assert str(key_of(mine, call)) == "c2d94b00-795f-5907-a718-3159deb9b1b0"
+    unnamed = replace(mine, idempotency_key=None, id=UUID(int=1))
+    assert str(key_of(unnamed, call)) == "b284f4be-c74d-576e-ba51-888c506fb874"

@@ -21,13 +21,17 @@ from smsp.providers.names import Resolver
 from smsp.providers.phases import FAILURES, Failure, Phase
 from smsp.providers.protocols import HttpCall
 from smsp.providers.sendgrid import SendGrid
-from smsp.providers.shortage import IN_DOUBT, NO_RESOURCES, NO_ROOM, Spared, is_shortage
+from smsp.providers.shortage import Spared, is_shortage
 from smsp.providers.transport import Transport
 from tests.kit.circuits import running_circuit
 from tests.kit.far_http import Far, Script
 from tests.kit.mails import mailbox, send
 
-NO_ROOMS = [OSError(code, "no room") for code in sorted(NO_ROOM)]
+NO_RESOURCES = NotSent(Reason.NO_RESOURCES, Blame.NOBODY)
+IN_DOUBT = Unknown(Reason.NO_RESOURCES, Blame.NOBODY)
+NO_ROOMS = [
+    OSError(code, "no room") for code in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+]
 NO_PORT = OSError(errno.EADDRNOTAVAIL, "no port")
 NO_THREAD = RuntimeError("can't start new thread")
 NO_MEMORY = socket.gaierror(socket.EAI_MEMORY, "no memory")

@@ -305,6 +305,24 @@ class Refused(Listening):
         self._stream = self._line
 
 
+@pytest.mark.parametrize(
+    ("said", "reason"), [(None, Reason.CONNECT_FAILED), (b"rubbish", Reason.BAD_ANSWER)]
+)
+async def test_a_greeting_that_fails_behind_tls(autojump_clock, both_sides, said, reason):
+    """It is no failure of TLS."""
+
+    class Rude(Listening):
+        async def _answer(self, to, usual):
+            if said is None:
+                self._line.close()
+            else:
+                await super()._answer(to, usual)
+
+    server = Rude(answers={"GREETING": said} if said else {})
+    outcome = await outcome_of(server, security="tls", both=both_sides)
+    assert outcome == NotSent(reason, Blame.PROVIDER)
+
+
 # -- the log-in
 
 

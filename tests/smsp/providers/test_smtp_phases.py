@@ -46,20 +46,82 @@ def test_after_the_dot_nobody_knows():
         assert outcome.blame is Blame.PROVIDER
 
 
+UNREACHED = NotSent(Reason.CONNECT_TIMEOUT, Blame.PROVIDER)
+LOST = NotSent(Reason.CONNECTION_LOST, Blame.PROVIDER)
+SILENT = NotSent(Reason.TIMEOUT, Blame.PROVIDER)
+UNREACHABLE = NotSent(Reason.CONNECT_FAILED, Blame.PROVIDER)
+NONSENSE = NotSent(Reason.BAD_ANSWER, Blame.PROVIDER)
+
+TRUTH = {
+    #                   broken, timed out, nonsense
+    Phase.CONNECTING: (UNREACHABLE, UNREACHED, NONSENSE),
+    Phase.GREETING: (UNREACHABLE, UNREACHED, NONSENSE),
+    Phase.SECURING: (NotSent(Reason.TLS_FAILED, Blame.PROVIDER), UNREACHED, NONSENSE),
+    Phase.HELLO: (LOST, SILENT, NONSENSE),
+    Phase.AUTH: (LOST, SILENT, NONSENSE),
+    Phase.SENDER: (LOST, SILENT, NONSENSE),
+    Phase.RECIPIENT: (LOST, SILENT, NONSENSE),
+    Phase.DATA: (LOST, SILENT, NONSENSE),
+    Phase.WRITING: (
+        NotSent(Reason.WRITE_FAILED, Blame.PROVIDER),
+        NotSent(Reason.WRITE_TIMEOUT, Blame.PROVIDER),
+        NONSENSE,
+    ),
+    Phase.WRITTEN: (
+        Unknown(Reason.CONNECTION_LOST, Blame.PROVIDER),
+        Unknown(Reason.TIMEOUT, Blame.PROVIDER),
+        Unknown(Reason.BAD_ANSWER, Blame.PROVIDER),
+    ),
+}
+
+
+@pytest.mark.parametrize("phase", TRUTH, ids=lambda phase: phase.name)
+def test_what_each_failure_proves(phase):
+    """The phase decides, the failure only names the reason."""
+    kinds = (Failure.BROKEN, Failure.TIMED_OUT, Failure.NONSENSE)
+    assert tuple(FAILURES[phase, failure] for failure in kinds) == TRUTH[phase]
+
+
 @pytest.mark.parametrize(
-    ("error", "failure"),
+    ("error", "column"),
     [
-        (TimeoutError(), Failure.TIMED_OUT),
-        (ConnectionResetError(), Failure.BROKEN),
-        (BrokenPipeError(), Failure.BROKEN),
-        (ssl.SSLCertVerificationError(), Failure.BROKEN),
-        (NotSmtp(), Failure.NONSENSE),
+        (ConnectionResetError(), 0),
+        (BrokenPipeError(), 0),
+        (ssl.SSLCertVerificationError(), 0),
+        (OSError("no such host"), 0),
+        (TimeoutError(), 1),
+        (NotSmtp(), 2),
     ],
+    ids=lambda value: type(value).__name__,
 )
-def test_an_exception_only_names_the_failure(error, failure):
-    """The phase decides what it proves."""
-    for phase in Phase:
-        assert failed(phase, error) == FAILURES[phase, failure]
+def test_what_an_exception_is_taken_for(error, column):
+    """In every phase: it broke, it took too long, or it is no SMTP."""
+    for phase, row in TRUTH.items():
+        assert failed(phase, error) == row[column]
+
+
+@pytest.mark.parametrize(
+    ("phase", "fours", "fives"),
+    [
+        (Phase.GREETING, (Reason.UNAVAILABLE, "provider"), (Reason.FORBIDDEN, "provider")),
+        (Phase.SECURING, (Reason.TLS_FAILED, "provider"), (Reason.TLS_FAILED, "provider")),
+        (Phase.HELLO, (Reason.UNAVAILABLE, "provider"), (Reason.FORBIDDEN, "provider")),
+        (Phase.AUTH, (Reason.UNAVAILABLE, "provider"), (Reason.UNAUTHORISED, "account")),
+        (Phase.SENDER, (Reason.UNAVAILABLE, "provider"), (Reason.REFUSED_4XX, "nobody")),
+        (Phase.RECIPIENT, (Reason.UNAVAILABLE, "nobody"), (Reason.BAD_RECIPIENT, None)),
+        (Phase.DATA, (Reason.UNAVAILABLE, "provider"), (Reason.REFUSED_4XX, "nobody")),
+        (Phase.WRITTEN, (Reason.UNAVAILABLE, "provider"), (Reason.REFUSED_4XX, "nobody")),
+    ],
+    ids=lambda value: getattr(value, "name", None),
+)
+def test_codes_that_no_document_tells_of(phase, fours, fives):
+    """Their first digit decides; who is to blame: nobody, where it may be about the message."""
+    for code, (reason, blame) in ((499, fours), (599, fives)):
+        found = refusal(phase, Reply(code, "words"))
+        assert found.reason is reason
+        assert isinstance(found, Rejected) == (blame is None)
+        assert blame is None or found.blame.value == blame
+        assert found.detail == f"{code} words"
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 import pytest
 import trio
+import trio.testing
 import trustme
 
 from actors import Answered, Cause, Settled, Unanswered
@@ -295,6 +296,27 @@ async def test_a_farewell_that_is_not_taken(autojump_clock, to):
     outcome, at = await outcome_of(server, login=None)
     assert isinstance(outcome, NotSent)
     assert at <= 2 * GOODBYE_S
+
+
+async def test_a_farewell_has_a_time_of_its_own(autojump_clock):
+    """Whatever is left of the refused command's: the server hears that we leave."""
+
+    class Slow(TimedServer):
+        async def _answer(self, to, usual):
+            await trio.sleep({"RCPT": JUST_IN_TIME_S, "RSET": 0.9}.get(to, 0))
+            await super()._answer(to, usual)
+
+    server = Slow(answers={"RCPT": b"550 no"})
+    outcome, at = await outcome_of(server, login=None)
+    assert outcome == Rejected(Reason.BAD_RECIPIENT, "bob@example.org: 550 no")
+    assert at == pytest.approx(JUST_IN_TIME_S + 0.9)
+    await trio.testing.wait_all_tasks_blocked()
+    assert server.heard[-2:] == ["RSET", "QUIT"]
+
+
+def test_a_farewell_lasts_a_second():
+    """No more: whoever waits has an answer that is known."""
+    assert GOODBYE_S == 1.0
 
 
 async def test_a_deadline_during_the_farewell(autojump_clock):

@@ -12,6 +12,11 @@ from smsp.web.dashboard import ASSETS, PAGE
 from tests.kit.web import fake_services
 
 BYTES_MAX = 60_000
+TYPES = {
+    "css": "text/css; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "svg": "image/svg+xml",
+}
 FILES = sorted(path.name for path in (STATIC / "dashboard").iterdir())
 
 
@@ -77,7 +82,7 @@ async def test_whatever_the_page_refers_to_is_there(client):
     for address in addresses:
         response = await client.get(address)
         assert response.status_code == 200, address
-        assert response.content_type == ASSETS[address.rpartition("/")[2]]
+        assert response.content_type == TYPES[address.rpartition(".")[2]]
         assert response.headers["Cache-Control"] == "public, max-age=31536000, immutable"
         assert response.headers["X-Content-Type-Options"] == "nosniff"
 
