@@ -20,9 +20,9 @@ from smsp.providers.protocols import Adapter, HttpCall, SigningAdapter, keys, si
 __all__ = ["ENCODERS_MAX", "LARGE_BYTES", "Encoder", "is_large"]
 
 ENCODERS_MAX = 2
+"""Threads for each provider; more would only take turns at the interpreter."""
 DIGESTED_BYTES = 128 * 1024
 """Of a message with more, a digest takes long: all of it is encoded for that."""
-"""Threads for each provider; more would only take turns at the interpreter."""
 
 
 class Encoder:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from contextlib import suppress
 from itertools import product
+from time import time
 
 import httpx
 import pytest
@@ -23,6 +24,7 @@ from smsp.providers.exchange import (
 from smsp.providers.phases import FAILURES, Failure, Phase
 from smsp.providers.protocols import HttpCall
 from tests.kit.far_http import HANGS, Answer, Far, Script
+from tests.kit.mails import mailbox
 
 TIMEOUT_S = 2.0
 POST = HttpCall("POST", "https://api.example.com/v3/send", (("X-Key", "secret"),), b"hello")
@@ -292,6 +294,75 @@ async def test_adapters_header_wins(autojump_clock):
     """A header that an adapter gives replaces ours of that name."""
     _, far = await run(call=HttpCall("GET", GET.url, (("Accept", "application/json"),)))
     assert far.seen[0].request.headers.get_list("accept") == ["application/json"]
+
+
+async def test_the_target(autojump_clock):
+    """Method, URL and body are those of the call; an adapter's ``Host`` does not lead elsewhere."""
+    call = HttpCall("POST", "https://api.example.com/v3/send?a=b", (("hOST", "evil.example"),))
+    _, far = await run(call=call)
+    request = far.seen[0].request
+    assert (request.method, str(request.url)) == ("POST", "https://api.example.com/v3/send?a=b")
+    assert request.headers.get_list("host") == ["api.example.com"]
+
+
+async def test_headers_in_their_order(autojump_clock):
+    """Where the message goes comes first, and its length last; names are spelt as they were."""
+    _, far = await run()
+    names = [name for name, _ in far.seen[0].request.headers.raw]
+    assert names == [
+        *(b"Host", b"X-Key", b"User-Agent", b"Accept", b"Accept-Encoding", b"Content-Length")
+    ]
+
+
+class Raw(httpx.AsyncBaseTransport):
+    """A far side that answers by these headers."""
+
+    def __init__(self, *headers):
+        self.headers = headers
+
+    async def handle_async_request(self, request):
+        async for _ in request.stream:
+            pass
+        await request.extensions["trace"]("http11.send_request_body.complete", {})
+        return httpx.Response(202, headers=self.headers, stream=httpx.ByteStream(b"ok"))
+
+
+async def test_headers_of_an_answer():
+    """By their names in lower case; several of one name are a list, in UTF-8 if they can be."""
+    raw = Raw((b"A", b"1"), (b"b", "ü".encode()), (b"a", b"2"), (b"C", b"\xfc"), (b"A", b""))
+    reply = await Exchange(TIMEOUT_S).run(raw, POST)
+    assert reply.headers == {"a": "1, 2, ", "b": "ü", "c": "ü"}
+
+
+async def test_what_a_reply_is_about():
+    """The recipients of the message come with it, and the time of day at which it came."""
+    people = (mailbox("bob@example.org"),)
+    before = time()
+    reply = await Exchange(TIMEOUT_S).run(Raw(), POST, people)
+    assert reply.recipients == people
+    assert before <= reply.received_at <= time()
+    assert (await Exchange(TIMEOUT_S).run(Raw(), POST)).recipients == ()
+
+
+async def test_an_answer_that_is_bounded_by_both(autojump_clock):
+    """``answer_s`` bounds it also where somebody else is told of the last byte."""
+    told = []
+    exchange = Exchange(TIMEOUT_S, lambda: told.append(trio.current_time()), answer_s=7.0)
+    result = await exchange.run(Far(Script(takes={Phase.WRITTEN: HANGS})), POST)
+    assert result == Interrupted(Phase.WRITTEN, Failure.TIMED_OUT)
+    assert told == [0.0]
+    assert trio.current_time() == 7.0
+
+
+async def test_the_time_of_an_early_answers_body(autojump_clock):
+    """Where the last byte was never written it counts from the status line."""
+    early = Answer(413, {}, (b"no",), "hangs")
+    script = Script(
+        takes={Phase.CONNECTING: 1.5}, raises={Phase.WRITING: httpx.WriteError("x")}, early=early
+    )
+    reply, _ = await run(script, LARGE)
+    assert (reply.status, reply.body, reply.complete) == (413, b"no", False)
+    assert trio.current_time() == pytest.approx(1.5 + 1.8)
 
 
 # -- cancelled from outside

@@ -583,6 +583,41 @@ async def test_a_failure_while_the_dot_is_written(autojump_clock, taken, then, r
     assert lines[0].written == b".\r\n"[:taken]
 
 
+class Slow:
+    """A line that takes nothing of a long piece until so many seconds have passed, each time."""
+
+    def __init__(self, line, seconds: float) -> None:
+        self._line, self._seconds = line, seconds
+        self._waited = False
+
+    def __getattr__(self, name):
+        return getattr(self._line, name)
+
+    def send_now(self, data) -> int:
+        """Take all, if it is short or has waited."""
+        waited, self._waited = self._waited, False
+        return self._line.send_now(data) if waited or len(data) < 10_000 else 0
+
+    async def wait_send_all_might_not_block(self) -> None:
+        """Let it wait."""
+        await trio.sleep(self._seconds)
+        self._waited = True
+
+
+@pytest.mark.parametrize(
+    ("seconds", "outcome"),
+    [(1.9, TAKEN), (2.1, NotSent(Reason.WRITE_TIMEOUT, Blame.PROVIDER))],
+)
+async def test_each_stretch_of_a_message_has_its_time(autojump_clock, seconds, outcome):
+    """A long message may take minutes, far longer than the envelope, as long as it moves on."""
+    message = send(text="x" * 64 * 1024 * 20)
+    server = Listening()
+    assert await outcome_of(server, message, watch=lambda line: Slow(line, seconds)) == outcome
+    taken = outcome == TAKEN
+    assert ("END" in server.heard) == taken
+    assert trio.current_time() > 40 if taken else trio.current_time() == 2.0
+
+
 @pytest.mark.parametrize(
     ("answer", "outcome"),
     [
