@@ -239,6 +239,111 @@ def test_what_is_rejected_and_why(phase, reply, reason):
     assert refusal(phase, read(reply)) == Rejected(reason, reply)
 
 
+THROTTLED = ("throttled", Blame.THROTTLE)
+BUSY = ("unavailable", Blame.PROVIDER)
+NO_LOGIN = ("unauthorised", Blame.ACCOUNT)
+NOT_OURS = ("sender_not_allowed", Blame.NOBODY)
+LATER = ("unavailable", Blame.NOBODY)
+TOO_MANY = ("too_many_recipients", Blame.NOBODY)
+NOT_UNDERSTOOD = ("refused_4xx", Blame.NOBODY)
+FORBIDDEN = ("forbidden", Blame.PROVIDER)
+SUSPENDED = ("suspended", Blame.ACCOUNT)
+TOO_LARGE = ("too_large", None)
+BAD_RECIPIENT = ("bad_recipient", None)
+REFUSED = ("message_refused", None)
+TRANSACTION = (Phase.SENDER, Phase.RECIPIENT, Phase.DATA, Phase.WRITTEN)
+ANSWERS = [
+    # pauses, in whichever words
+    *(
+        (phase, f"4{code} {words}", THROTTLED)
+        for phase in ANSWERED
+        for code, words in (
+            ("54", "Throttling failure"),
+            ("21", "4.7.0 Rate limit reached"),
+            ("50", "4.7.1 RATE EXCEEDED"),
+            ("21", "Too many connections"),
+            ("52", "too many messages"),
+            ("51", "too many emails per second"),
+        )
+    ),
+    (Phase.GREETING, "554 throttled", FORBIDDEN),
+    (Phase.WRITTEN, "550 rate limit", NOT_UNDERSTOOD),
+    # about to leave, whatever it was asked
+    *((phase, "421 bye", BUSY) for phase in ANSWERED),
+    (Phase.RECIPIENT, "422 full", LATER),
+    # who we are
+    *((phase, "530 no", NO_LOGIN) for phase in (*TRANSACTION, Phase.AUTH)),
+    (Phase.HELLO, "530 no", FORBIDDEN),
+    (Phase.AUTH, "432 new password", NO_LOGIN),
+    (Phase.SENDER, "432 new password", BUSY),
+    # whom we say to be
+    (Phase.SENDER, "451 4.1.8 no such domain", LATER),
+    (Phase.SENDER, "451 4.10.8 odd", BUSY),
+    (Phase.SENDER, "451 is 4.1.8", BUSY),
+    (Phase.DATA, "451 4.1.8 no such domain", BUSY),
+    (Phase.SENDER, "550 no", NOT_OURS),
+    (Phase.SENDER, "553 no", NOT_OURS),
+    (Phase.SENDER, "551 no", NOT_UNDERSTOOD),
+    *((phase, "550 Relaying denied", NOT_OURS) for phase in TRANSACTION),
+    *((phase, "554 no RELAY", NOT_OURS) for phase in TRANSACTION),
+    (Phase.RECIPIENT, "551 relay", BAD_RECIPIENT),
+    (Phase.RECIPIENT, "554 norelay", BAD_RECIPIENT),
+    # how large it is
+    *((phase, "552 no", TOO_LARGE) for phase in (Phase.SENDER, Phase.DATA, Phase.WRITTEN)),
+    (Phase.RECIPIENT, "552 mailbox full", BAD_RECIPIENT),
+    # for how many
+    (Phase.RECIPIENT, "452 4.5.3 no", TOO_MANY),
+    (Phase.RECIPIENT, "452 too many recipients", TOO_MANY),
+    (Phase.RECIPIENT, "552 5.5.3 no", TOO_MANY),
+    (Phase.RECIPIENT, "452 4.2.2 full", LATER),
+    (Phase.RECIPIENT, "452 see 4.5.3", LATER),
+    (Phase.RECIPIENT, "451 4.5.3 no", LATER),
+    # what is in it
+    (Phase.WRITTEN, "451 4.6.0 no", LATER),
+    (Phase.WRITTEN, "450 4.7.0 no", LATER),
+    (Phase.WRITTEN, "451 4.3.0 no", BUSY),
+    (Phase.WRITTEN, "451 is 4.7.0", BUSY),
+    (Phase.DATA, "451 4.7.1 no", BUSY),
+    *((phase, "554 address is not verified", NOT_OURS) for phase in (Phase.DATA, Phase.WRITTEN)),
+    *((phase, "554 suspended for now", SUSPENDED) for phase in (Phase.DATA, Phase.WRITTEN)),
+    *((phase, "554 paused for now", SUSPENDED) for phase in (Phase.DATA, Phase.WRITTEN)),
+    *((phase, "554 Access denied", FORBIDDEN) for phase in (Phase.DATA, Phase.WRITTEN)),
+    (Phase.WRITTEN, "554 no", REFUSED),
+    (Phase.WRITTEN, "553 no", NOT_UNDERSTOOD),
+    (Phase.DATA, "554 no", NOT_UNDERSTOOD),
+    (Phase.SENDER, "554 not verified", NOT_UNDERSTOOD),
+]
+
+
+@pytest.mark.parametrize(
+    ("phase", "reply", "outcome"), ANSWERS, ids=[f"{p.name}-{r}" for p, r, _ in ANSWERS]
+)
+def test_an_answer_in_its_phase(phase, reply, outcome):
+    """The same words mean something else elsewhere, and a like code something else here."""
+    found = refusal(phase, read(reply))
+    assert (found.reason, getattr(found, "blame", None)) == outcome
+    assert found.detail == reply
+
+
+@pytest.mark.parametrize("phase", ANSWERED, ids=lambda phase: phase.name)
+@pytest.mark.parametrize("code", [200, 214, 299, 300, 399])
+def test_a_code_that_answers_nothing(phase, code):
+    """It is nonsense: before the end nothing was sent, after it nobody knows."""
+    found = refusal(phase, Reply(code, "words"))
+    assert found.reason is Reason.BAD_ANSWER
+    assert isinstance(found, Unknown) == (phase is Phase.WRITTEN)
+
+
+@pytest.mark.parametrize(
+    ("reply", "shown"),
+    [(Reply(550), "550"), (Reply(550, "no\nmore"), "550 no more"), (Reply(550, " "), "550")],
+)
+def test_an_answer_as_it_is_shown(reply, shown):
+    """All its lines in one."""
+    assert refusal(Phase.RECIPIENT, reply).detail == shown
+    assert str(reply) == f"550 {reply.text}".rstrip()
+
+
 def test_a_refusal_says_whom_it_is_about():
     """A refused recipient is named to the caller."""
     outcome = refusal(Phase.RECIPIENT, read("550 No such user"), about="bob@example.org")
@@ -257,6 +362,15 @@ def test_no_secret_comes_back_in_a_servers_words():
         ("2.0.0 Ok: queued as 4RkX1v0", "4RkX1v0"),
         ("OK id=1rXyzA-0003Ab-2f", "1rXyzA-0003Ab-2f"),
         ("Ok 0100018d-abc-000000", "0100018d-abc-000000"),
+        ("OK 0100018d-abc-000000", "0100018d-abc-000000"),
+        ("Ok two words", None),
+        ("said Ok 0100018d", None),
+        ("Ok id=", None),
+        ("2.0.0 Ok: Queued As <4RkX1v0>", "4RkX1v0"),
+        ("OK id=<1rXyzA@mail.example.com>", "1rXyzA@mail.example.com"),
+        ("grid=1rXyzA", None),
+        (f"queued as {'a' * 201}", None),
+        (f"queued as {'a' * 200}", "a" * 200),
         ("2.0.0 Message accepted for delivery", None),
         ("", None),
     ],
