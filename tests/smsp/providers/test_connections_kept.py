@@ -68,6 +68,60 @@ async def test_two_hundred_answers_without_a_body(kind):
     ]
 
 
+@pytest.mark.parametrize("method", ["GET", "DELETE", "POST"])
+async def test_a_request_without_a_body(way, method):
+    """It is whole with its head, and is told to be written, whether or not anybody listens."""
+    requests = []
+    async with network(way, partial(answering, requests=requests)) as (transport, net):
+        request = post()
+        request.method = method
+        assert await ask(transport, request) == (202, b"ok")
+        del request.extensions["trace"]
+        request.stream = post().stream
+        assert await ask(transport, request) == (202, b"ok")
+        assert len(net.lines) == 1
+    assert requests == [requests[0]] * 2
+    assert requests[0].startswith(f"{method} /v3/send HTTP/1.1\r\n".encode())
+    assert requests[0].endswith(b"\r\n\r\n")
+
+
+async def test_a_body_is_read_once():
+    """Who asks for more of it when it is over gets nothing, and takes nothing from others."""
+    async with network(way_of("plain", None), echoing) as (transport, net):
+        response = await transport.handle_async_request(post(b"before"))
+        assert [piece async for piece in response.stream] == [b"before"]
+        assert [piece async for piece in response.stream] == []
+        later = await transport.handle_async_request(post(b"later"))
+        assert [piece async for piece in response.stream] == []
+        assert [piece async for piece in later.stream] == [b"later"]
+        assert len(net.lines) == 1
+
+
+@pytest.mark.parametrize("pieces", [(b"hello!",), (b"hel", b"lo!"), (b"hello", b"!")])
+async def test_a_body_that_is_longer_than_it_says(pieces):
+    """It never becomes whole, so the rest of it is no request of its own."""
+    requests = []
+    async with network(way_of("plain", None), partial(answering, requests=requests)) as (
+        transport,
+        net,
+    ):
+        with pytest.raises(httpx.LocalProtocolError):
+            await ask(transport, post(*pieces, length=5))
+        assert net.open == 0
+        assert not any(line.writes and b"!" in b"".join(line.writes) for line in net.lines)
+
+
+@pytest.mark.parametrize("pieces", [(), (b"hell",), (b"he", b"ll")])
+async def test_a_body_that_is_shorter_than_it_says(pieces):
+    """It is not told to be written, and its connection is not used again."""
+    events = []
+    async with network(way_of("plain", None)) as (transport, net):
+        with pytest.raises(httpx.LocalProtocolError):
+            await ask(transport, post(*pieces, length=5, events=events))
+        assert net.open == 0
+    assert "http11.send_request_body.complete" not in events
+
+
 async def echoing(line):
     """A peer that answers each request by its body, when nobody does anything any more."""
     while request := await whole_request(line):
