@@ -22,6 +22,8 @@ class MemoryLine(Line):
     def __init__(self, *, blind: bool = False) -> None:
         self.far: MemoryLine
         self.blind = blind
+        self.glimpses = 0
+        """How often it seems that something has come, when nothing has."""
         self.address = ("127.0.0.1", 0)
         self.room: int | None = None
         self.closed = False
@@ -88,11 +90,15 @@ class MemoryLine(Line):
 
     def receive_now(self, max_bytes: int) -> bytes | None:
         """What has come."""
+        assert max_bytes > 0
         return self._taken_in(max_bytes) if self._come or self._ended else None
 
     @property
     def readable(self) -> bool:
-        """Whether something has come."""
+        """Whether something has come, or seems to."""
+        if self.glimpses:
+            self.glimpses -= 1
+            return True
         return bool(self._come or self._ended) and not self.blind
 
     def close(self) -> None:

@@ -215,6 +215,19 @@ async def test_rubbish_behind_an_answer_while_its_body_is_read():
         assert [line.closed for line in net.lines] == [True, False]
 
 
+@pytest.mark.parametrize("glimpses", [1, 2, 3, 6])
+async def test_a_line_that_seems_to_have_something(way, glimpses):
+    """A look that deceives is no word of the peer's, and no end: the connection is used again."""
+    requests = []
+    async with network(way, partial(answering, requests=requests)) as (transport, net):
+        for _ in range(3):
+            for line in net.lines:
+                line.glimpses = glimpses
+            assert await ask(transport, post(b"aa", b"bb", b"cc")) == (202, b"ok")
+        assert len(net.lines) == 1
+    assert [request[-6:] for request in requests] == [b"aabbcc"] * 3
+
+
 # -- how long one is kept, and how many there are
 
 

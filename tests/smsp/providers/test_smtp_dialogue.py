@@ -582,6 +582,18 @@ async def test_a_failure_while_the_dot_is_written(autojump_clock, taken, then, r
     assert lines[0].written == b".\r\n"[:taken]
 
 
+async def test_a_line_that_seems_to_have_something(autojump_clock):
+    """A look that deceives is no word of the server's, and no end."""
+
+    def deceive(line):
+        line.glimpses = 20
+        return line
+
+    server = Listening()
+    assert await outcome_of(server, watch=deceive) == TAKEN
+    assert server.heard == ["EHLO", "MAIL", "RCPT", "DATA", "END", "QUIT"]
+
+
 class Slow:
     """A line that takes nothing of a long piece until so many seconds have passed, each time."""
 
