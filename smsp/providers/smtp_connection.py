@@ -46,7 +46,7 @@ class Connection:
         try:
             channel = self._channel = Tls(tls, host)
         except ValueError as error:
-            raise ConnectionError(str(error)) from error
+            raise ConnectionError from error
         await self._line.send_all(channel.replies())
         while channel.state is State.HANDSHAKE:
             # In TLS 1.3 a server may speak with the last of the handshake.
@@ -81,7 +81,7 @@ class Connection:
         while True:
             rest = rest[self._line.send_now(rest) :]
             if self._line.lost:
-                raise BrokenPipeError("the connection broke")
+                raise BrokenPipeError
             if not rest:
                 return
             await self._line.wait_send_all_might_not_block()
@@ -110,4 +110,4 @@ class Connection:
 
     def _check_open(self) -> None:
         if self._channel.state is not State.OPEN:
-            raise ConnectionResetError(self._channel.error or "the server has left")
+            raise ConnectionResetError

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import ssl
 from base64 import b64decode, b64encode
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import pytest
@@ -299,8 +299,9 @@ class Refused(Listening):
     """Its handshake fails."""
 
     async def _encrypt(self) -> None:
-        with pytest.raises(trio.BrokenResourceError):
+        with suppress(trio.BrokenResourceError):
             await super()._encrypt()
+            pytest.fail("the handshake is whole")
         self._stream = self._line
 
 
@@ -320,6 +321,22 @@ async def test_a_greeting_that_fails_behind_tls(autojump_clock, both_sides, said
     server = Rude(answers={"GREETING": said} if said else {})
     outcome = await outcome_of(server, security="tls", both=both_sides)
     assert outcome == NotSent(reason, Blame.PROVIDER)
+
+
+@pytest.mark.parametrize("host", ["", ".example.com", f"{'a' * 64}.example.com"])
+@pytest.mark.parametrize("security", ["starttls", "tls"])
+async def test_a_host_that_no_certificate_can_name(autojump_clock, both_sides, host, security):
+    """Whoever answers there cannot be verified, and is told nothing."""
+    server = Refused(offers=OFFERS)
+    async with provider_of(server, security=security, login=LOGIN, both=both_sides) as (
+        provider,
+        network,
+    ):
+        elsewhere = replace(provider, terms=replace(provider.terms, host=host))
+        outcome = await elsewhere.send(MESSAGE, Progress())
+        assert outcome == NotSent(Reason.TLS_FAILED, Blame.PROVIDER)
+        assert network.open == 0
+    assert server.heard == (["EHLO", "STARTTLS"] if security == "starttls" else [])
 
 
 # -- the log-in
