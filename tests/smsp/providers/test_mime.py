@@ -10,6 +10,7 @@ from email.message import EmailMessage
 from email.parser import BytesParser
 from email.utils import getaddresses
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -192,6 +193,116 @@ def test_an_attached_message_is_a_file():
         send(attachments=(Attachment("a.eml", "message/rfc822", b"x"),))
     ).iter_attachments()
     assert part.get_content_type() == "application/octet-stream"
+
+
+WHOLE = """\
+From: "The \\"App\\"" <app@example.com>
+To: =?utf-8?b?QsOzYg==?= <bob@example.org>, cyd@example.org
+Cc: dan@example.org
+Bcc: eve@example.org
+Reply-To: "Desk" <desk@example.com>
+Subject: =?utf-8?b?R3LDvMOfZQ==?=
+Date: Fri, 02 Jan 2026 03:04:05 +0000
+Message-ID: <6d0b5f0e-3c1b-4c1e-9c3a-2f6a3c8f0a11@example.com>
+List-Unsubscribe: <https://x.example/u>
+X-SMSP-Id: 6d0b5f0e-3c1b-4c1e-9c3a-2f6a3c8f0a11
+X-Extra: 1
+MIME-Version: 1.0
+Content-Type: multipart/mixed;
+ boundary="=_smsp-6d0b5f0e3c1b4c1e9c3a2f6a3c8f0a11-mixed"
+
+--=_smsp-6d0b5f0e3c1b4c1e9c3a2f6a3c8f0a11-mixed
+Content-Type: multipart/alternative;
+ boundary="=_smsp-6d0b5f0e3c1b4c1e9c3a2f6a3c8f0a11-alternative"
+
+--=_smsp-6d0b5f0e3c1b4c1e9c3a2f6a3c8f0a11-alternative
+Content-Type: text/plain; charset=utf-8
+Content-Transfer-Encoding: base64
+
+SGkgPSBHcsO8w59lDQou
+--=_smsp-6d0b5f0e3c1b4c1e9c3a2f6a3c8f0a11-alternative
+Content-Type: multipart/related; type="text/html";
+ boundary="=_smsp-6d0b5f0e3c1b4c1e9c3a2f6a3c8f0a11-related"
+
+--=_smsp-6d0b5f0e3c1b4c1e9c3a2f6a3c8f0a11-related
+Content-Type: text/html; charset=utf-8
+Content-Transfer-Encoding: quoted-printable
+
+<img src=3Dcid:logo>
+--=_smsp-6d0b5f0e3c1b4c1e9c3a2f6a3c8f0a11-related
+Content-Type: image/png
+Content-Transfer-Encoding: base64
+Content-Disposition: inline;
+ filename="logo.png"
+Content-ID: <logo>
+
+iVBORw==
+--=_smsp-6d0b5f0e3c1b4c1e9c3a2f6a3c8f0a11-related--
+--=_smsp-6d0b5f0e3c1b4c1e9c3a2f6a3c8f0a11-alternative--
+--=_smsp-6d0b5f0e3c1b4c1e9c3a2f6a3c8f0a11-mixed
+Content-Type: application/pdf
+Content-Transfer-Encoding: base64
+Content-Disposition: attachment;
+ filename*=utf-8''gr%C3%B6%C3%9Fe.pdf
+
+JVBERg==
+--=_smsp-6d0b5f0e3c1b4c1e9c3a2f6a3c8f0a11-mixed
+Content-Type: application/octet-stream
+Content-Transfer-Encoding: base64
+Content-Disposition: attachment;
+ filename="attachment"
+
+
+--=_smsp-6d0b5f0e3c1b4c1e9c3a2f6a3c8f0a11-mixed--
+"""
+
+
+def test_a_whole_message():
+    """Byte for byte: the lines of RFC 5322, RFC 2045 to 2047, RFC 2231 and RFC 2387."""
+    message = send(
+        sender=mailbox("app@example.com", 'The "App"'),
+        to=(mailbox("bob@example.org", "Bób"), mailbox("cyd@example.org")),
+        cc=(mailbox("dan@example.org"),),
+        bcc=(mailbox("eve@example.org"),),
+        reply_to=(mailbox("desk@example.com", "Desk"),),
+        subject="Grüße",
+        text="Hi = Grüße\n.",
+        html="<img src=cid:logo>",
+        headers={"List-Unsubscribe": "<https://x.example/u>", "x-smsp-ID": "mine"},
+        attachments=(
+            Attachment("logo.png", "image/png", b"\x89PNG", "logo"),
+            Attachment("größe.pdf", "application/pdf", b"%PDF"),
+            Attachment("", "message/rfc822", b""),
+        ),
+    )
+    moment = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    raw = build(message, bcc=True, date=moment, extra=[("X-Extra", "1")])
+    assert raw.decode() == WHOLE.replace("\n", "\r\n")
+
+
+@pytest.mark.parametrize(("letters", "lines"), [(65, 1), (66, 2)])
+def test_a_line_has_76_characters_at_most(letters, lines):
+    """With the header's name, and what stands between; then it is folded."""
+    field = re.search(
+        rb"(?m)^Subject:.*\r\n(?: .*\r\n)*", build(send(subject="a" * letters + " b"))
+    )
+    assert field[0].count(b"\r\n") == lines
+
+
+@pytest.mark.parametrize(
+    ("letters", "begins"), [(60, 'filename="aa'), (61, "filename*0*=utf-8''aa")]
+)
+def test_a_file_name_of_60_characters_stays_as_it_is(letters, begins):
+    """A longer one is in sections, so that its line stays short."""
+    raw = build(send(attachments=(Attachment("a" * letters, "text/plain", b"x"),)))
+    assert f"Content-Disposition: attachment;\r\n {begins}".encode() in raw
+
+
+@pytest.mark.parametrize(("letters", "begins"), [(200, '"aa'), (201, "=?utf-8?b?")])
+def test_a_name_of_200_characters_stays_as_it_is(letters, begins):
+    """A longer one may have no space at which a line could be folded."""
+    raw = build(send(to=(mailbox("bob@example.org", "a" * letters),)))
+    assert f"\r\nTo: {begins}".encode() in raw
 
 
 def test_the_parts_stand_as_readers_expect_them():

@@ -185,7 +185,8 @@ def test_a_word_that_is_longer_than_a_line_may_be(place, count):
         ("", "application/octet-stream"),
         ("message/rfc822", "application/octet-stream"),
         ("Multipart/Mixed; boundary=x", "application/octet-stream"),
-        ("text/" + "a" * 800, "application/octet-stream"),
+        ("text/" + "a" * 795, "text/" + "a" * 795),
+        ("text/" + "a" * 796, "application/octet-stream"),
     ],
 )
 def test_a_media_type(content_type, written):
@@ -203,6 +204,8 @@ def test_a_media_type(content_type, written):
         ("lo\r\ngo", "<logo>"),
         ("a> <b", "<ab>"),
         ("lögo", "<lgo>"),
+        ("a" * 800, f"<{'a' * 800}>"),
+        ("a" * 801, f"<{'a' * 800}>"),
         ("\r\n", None),
         (None, None),
     ],
