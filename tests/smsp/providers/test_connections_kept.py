@@ -241,6 +241,16 @@ async def test_a_connection_is_kept_for_ten_seconds(autojump_clock, idle_s, conn
         assert len(net.lines) == connections
 
 
+async def test_the_old_ones_go_when_another_is_kept(autojump_clock):
+    """They do not wait for the next call."""
+    async with network(way_of("plain", None)) as (transport, net):
+        rush = [await transport.handle_async_request(post(b"x")) for _ in range(2)]
+        await rush[0].aclose()
+        await trio.sleep(10.1)
+        await rush[1].aclose()
+        assert [line.closed for line in net.lines] == [True, False]
+
+
 async def test_what_has_gone_does_not_count():
     """Connections that a peer has ended make room, so those to others can stay."""
     leaving = partial(

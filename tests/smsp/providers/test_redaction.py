@@ -67,6 +67,12 @@ def test_a_very_short_secret_is_looked_for_as_it_is():
     )
 
 
+def test_a_secret_at_either_end():
+    """The first character counts, and the last."""
+    assert redacted("pw is bad", ["pw"]) == "[redacted] is bad"
+    assert redacted("bad: pw", ["pw"]) == "bad: [redacted]"
+
+
 def test_a_secret_of_signs_is_looked_for_as_it_is():
     """It has no letters and no digits, and empty secrets there are none."""
     assert redacted("a !$%& b", ["!$%&", "", "é"]) == "a [redacted] b"
