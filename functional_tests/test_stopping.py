@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 import httpx
 
 from functional_tests.kit.audit import audit_all
 from functional_tests.kit.polling import eventually
+from functional_tests.kit.smsp import KEY
 
 
 @contextmanager
@@ -79,6 +82,59 @@ def test_no_time_left(start_smsp, simulators):
         assert smsp.process.exit_status() == 1
     assert {answer.attempts[0] for answer in answers} == {("mailgun", "unknown", "cut")}
     audit_all(answers, simulators.taken())
+
+
+IDLE, HALF_A_HEAD, HALF_A_BODY, DRIBBLING = range(4)
+
+
+def test_requests_that_are_not_whole(start_smsp, simulators):
+    """Whoever has half sent its message is told to go elsewhere; half a head and an idle connection
+    are none. All of it is over long before the time-out, and the exit status is 0."""
+    smsp = start_smsp(DRAIN_TIMEOUT="10")
+    with ExitStack() as stack:
+        callers = [stack.enter_context(unfinished(smsp, n % 4)) for n in range(40)]
+        assert smsp.http.get("/livez").status_code == 200  # they were there before it
+        began_at = time.monotonic()
+        smsp.process.terminate()
+        dribbling = callers[DRIBBLING::4]
+        while smsp.process.is_running:
+            for caller in dribbling:
+                with suppress(OSError):
+                    caller.sendall(b" ")
+            time.sleep(0.05)
+        assert smsp.process.exit_status() == 0
+        assert time.monotonic() - began_at < 6.0
+        heard = [everything_from(caller) for caller in callers]
+    for silent in (IDLE, HALF_A_HEAD):
+        assert set(heard[silent::4]) == {b""}
+    for answer in heard[HALF_A_BODY::4] + heard[DRIBBLING::4]:
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert b'"code":"draining"' in answer
+        assert b"\r\nconnection: close\r\n" in answer.lower()
+    assert simulators.taken() == {}
+
+
+@contextmanager
+def unfinished(smsp, how):
+    """A connection on which a request has come so far."""
+    head = (
+        f"POST /email HTTP/1.1\r\nHost: x\r\nX-API-KEY: {KEY}\r\nIdempotency-Key: a\r\n"
+        "Content-Type: application/json\r\nContent-Length: 20000\r\n\r\n{"
+    ).encode()
+    said = {IDLE: b"", HALF_A_HEAD: head[:60]}.get(how, head)
+    where = smsp.url.removeprefix("http://").rsplit(":")
+    with socket.create_connection((where[0], int(where[1])), 20) as caller:
+        caller.sendall(said)
+        yield caller
+
+
+def everything_from(caller):
+    """All bytes until the connection ends, in whatever way."""
+    heard = b""
+    with suppress(OSError):
+        while piece := caller.recv(1 << 16):
+            heard += piece
+    return heard
 
 
 def test_a_second_signal(start_smsp):

@@ -195,6 +195,7 @@ async def _stop(
     services.readiness.draining = True
     await trio.sleep(settings.drain_delay_s)
     close_listener.set()
+    services.intake.end(settings.drain_timeout_s)
     services.watching.feed.end()
     status = EXIT_CUT
     with trio.move_on_after(settings.drain_timeout_s):

@@ -21,6 +21,7 @@ from werkzeug.routing import MapAdapter
 
 from smsp.telemetry import described
 from smsp.web.asked import Asked
+from smsp.web.body import Stopping
 from smsp.web.circuits import circuits
 from smsp.web.connection import LeanConnection
 from smsp.web.cors import share
@@ -29,9 +30,10 @@ from smsp.web.docs import docs
 from smsp.web.emails import emails
 from smsp.web.events import events
 from smsp.web.health import health
+from smsp.web.intake import Intake
 from smsp.web.metrics import metrics
 from smsp.web.orders import orders
-from smsp.web.replies import ErrorCode, error_reply
+from smsp.web.replies import ErrorCode, error_reply, stopping_reply
 from smsp.web.services import Services
 from smsp.web.urls import PARAMETERS_MAX, wrong_with_url
 
@@ -120,14 +122,22 @@ def create_app(services: Services) -> App:
     for blueprint in (emails, circuits, events, orders, metrics, health, docs):
         app.register_blueprint(blueprint(services))
     app.register_blueprint(dashboard())
-    app.arrive = _arrive
+    app.arrive = _arrive(services.intake)
     app.fail = _fail(services)
     app.depart = _depart(services)
     return app
 
 
-def _arrive(asked: Asked) -> Response | None:
-    asked.request_key = _request_key(asked)
+def _arrive(intake: Intake) -> Callable[[Asked], Response | None]:
+    def arrive(asked: Asked) -> Response | None:
+        asked.request_key = _request_key(asked)
+        asked.body.intake = intake
+        return _refused_for_its_url(asked)
+
+    return arrive
+
+
+def _refused_for_its_url(asked: Asked) -> Response | None:
     match wrong_with_url(asked.scope.get("raw_path", b""), asked.query_string):
         case None:
             return None
@@ -177,6 +187,8 @@ def _is_token(text: str) -> bool:
 def _fail(services: Services) -> Callable[[Asked, Exception], Response]:
     # The HTTP edge: a bug costs one request, is reported, and shows nothing of itself.
     def fail(asked: Asked, error: Exception) -> Response:
+        if isinstance(error, Stopping):
+            return stopping_reply()
         if isinstance(error, HTTPException):
             return _http_error(error)
         services.log.error("request.failed", requestkey=asked.request_key, **described(error))

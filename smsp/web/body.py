@@ -14,6 +14,8 @@ import trio
 from quart_trio.wrappers.request import TrioBody
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge, RequestTimeout
 
+from smsp.web.intake import Intake
+
 if TYPE_CHECKING:
     from hypercorn.typing import ASGIReceiveCallable
 
@@ -30,6 +32,10 @@ class NoRoom(Exception):
     """There is no room for the rest of a body."""
 
 
+class Stopping(Exception):
+    """This node stops, and a body was not whole in the time that was left for it."""
+
+
 class PulledBody(TrioBody):
     """A request body that is pulled from the connection.
 
@@ -41,6 +47,8 @@ class PulledBody(TrioBody):
     """How the connection is read on."""
     take_whole: Callable[[], bytes | None]
     """Gives the body if all of it has come: then nobody has to be waited for."""
+    intake: Intake
+    """Says when no body is read on, however patient we would be with this one."""
 
     def __init__(self, expected_content_length: int | None, max_content_length: int | None) -> None:
         self.left = False
@@ -62,7 +70,7 @@ class PulledBody(TrioBody):
         it may be no longer than that. It is handed out, without a copy, and forgotten here.
 
         Raises :class:`NoRoom`; ``RequestEntityTooLarge``; ``RequestTimeout`` when it does not come
-        in time; ``ClientDisconnected``.
+        in time, or :class:`Stopping`; ``ClientDisconnected``.
         """
         if grow is not None:
             self._grow = grow
@@ -102,10 +110,11 @@ class PulledBody(TrioBody):
                 return
             if self.left:
                 raise ClientDisconnected
-            with trio.move_on_at(patience_until(began_at, len(self._pieces))) as patience:
+            until = patience_until(began_at, len(self._pieces))
+            with self.intake.bodies.wait_until(until) as patience:
                 await self.pull()
             if patience.cancelled_caught:
-                raise RequestTimeout
+                raise Stopping if self.intake.bodies.passed else RequestTimeout
 
     def _keep(self, piece: bytes) -> None:
         if len(self._pieces) + len(piece) > self._bytes_max:

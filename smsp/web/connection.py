@@ -75,7 +75,7 @@ async def _content(response: Response | WerkzeugResponse) -> bytes:
 async def _linger(body: PulledBody) -> bool:
     """Read on for a while; whether the caller is still writing then."""
     left = LINGER_BYTES_MAX
-    with trio.move_on_after(LINGER_S):
+    with body.intake.lingering.wait_until(trio.current_time() + LINGER_S):
         while left > 0:
             message = await body.receive()
             if message["type"] != "http.request" or not message.get("more_body", False):

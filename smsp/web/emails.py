@@ -22,7 +22,7 @@ from smsp.ledger import Begun, Claim, Full, InProgress, Ledger, Mismatch, Record
 from smsp.mail import Mail, Send, fingerprint, is_large
 from smsp.message import Fault, InvalidMessage, is_quick, parse
 from smsp.web.asked import Asked, asked
-from smsp.web.body import NoRoom
+from smsp.web.body import NoRoom, Stopping
 from smsp.web.budget import Share
 from smsp.web.gate import needs
 from smsp.web.replies import (
@@ -33,6 +33,7 @@ from smsp.web.replies import (
     record_reply,
     replayed_reply,
     route_reply,
+    stopping_reply,
     too_many_reply,
 )
 from smsp.web.send_options import BadOption, SendOptions, options_of
@@ -40,6 +41,8 @@ from smsp.web.services import Services
 
 COUNTED_BYTES = 64 * 1024
 """Of a body with more it is counted what is made of it, where that is more than its bytes."""
+
+_NOT_SENT = " The message was not sent."
 
 
 def emails(services: Services) -> Blueprint:
@@ -89,6 +92,8 @@ async def _read(services: Services, request: Asked, share: Share) -> Mail | Resp
         body = await request.body.read(share.grow)
     except NoRoom:
         return _no_room()
+    except Stopping:
+        return stopping_reply(_NOT_SENT)
     read = partial(parse, body, control_headers=services.control_headers)
     quick = is_quick(body)
     mail = read() if quick else await trio.to_thread.run_sync(read, limiter=services.reading)
@@ -187,7 +192,7 @@ def _options(services: Services, request: Asked) -> SendOptions | Response:
     key = request.field(b"idempotency-key")
     if services.readiness.draining and not services.ledger.holds(request.key.name, key):
         # Who asks again what became of a message is told the truth to the end.
-        return busy_reply("draining", "This node is stopping. The message was not sent.")
+        return stopping_reply(_NOT_SENT)
     if (request.content_length or 0) > services.max_body_bytes:
         raise RequestEntityTooLarge
     if request.media_type != "application/json":

@@ -18,7 +18,7 @@ from smsp.keys import Scope
 from smsp.web.asked import asked
 from smsp.web.feed import Feed, View, Watch
 from smsp.web.gate import needs
-from smsp.web.replies import busy_reply, latency_of, snapshot_json
+from smsp.web.replies import busy_reply, latency_of, snapshot_json, stopping_reply
 from smsp.web.services import Services
 
 EVENT_STREAM = "text/event-stream"
@@ -40,7 +40,7 @@ def events(services: Services) -> Blueprint:
     async def watch_providers() -> Response:
         feed = services.watching.feed
         if feed.ended:
-            return busy_reply("draining", "This node is stopping.")
+            return stopping_reply()
         if feed.full:
             return busy_reply("busy", "Too many are watching already.")
         response = Response(content_type=EVENT_STREAM, headers=dict(_HEADERS))

@@ -114,6 +114,11 @@ def busy_reply(code: ErrorCode, message: str) -> Response:
     )
 
 
+def stopping_reply(consequence: str = "") -> Response:
+    """503 to a caller who should turn to another node, and what did not happen for that."""
+    return busy_reply("draining", f"This node is stopping.{consequence}")
+
+
 def too_many_reply(message: str, wait_s: float) -> Response:
     """429 to a caller who comes too often, and after how many seconds it may come again."""
     return error_reply(

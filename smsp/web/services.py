@@ -21,6 +21,7 @@ from smsp.telemetry import Log
 from smsp.web.auth import Keyring
 from smsp.web.budget import ByteBudget
 from smsp.web.clients import Network
+from smsp.web.intake import Intake
 from smsp.web.rates import Failures
 from smsp.web.watching import Watching
 
@@ -81,6 +82,7 @@ class Services:
     cors_origins: tuple[str, ...] = ("*",)
     control_headers: tuple[str, ...] = ()
     readiness: Readiness = field(default_factory=Readiness)
+    intake: Intake = field(default_factory=Intake)
     watching: Watching = field(default_factory=Watching)
     reading: trio.CapacityLimiter = field(default_factory=_few_threads)
     new_id: Callable[[], UUID] = uuid4
