@@ -101,6 +101,19 @@ async def test_connection_close_is_honoured():
         assert await ended_within_s(peer) < 1.0
 
 
+@pytest.mark.parametrize("asks", [False, True])
+async def test_an_old_caller_s_connection_is_kept_if_it_asks(asks):
+    """HTTP/1.0 with ``Connection: keep-alive``: the answer says so, and more requests may come."""
+    line = b"Connection: keep-alive\r\n" if asks else b""
+    one = POST.replace(b" HTTP/1.1\r\n", b" HTTP/1.0\r\n" + line)
+    async with running(idle_s=60.0) as server, await server.connect() as peer:
+        await peer.stream.send_all(one * 3)
+        await peer.stream.send_eof()
+        answers = await peer.rest()
+    assert answers.count(b"HTTP/1.1 200 OK\r\n") == (3 if asks else 1)
+    assert answers.count(b"\r\nconnection: keep-alive\r\n") == (3 if asks else 0)
+
+
 async def test_an_idle_connection_does_not_hold_up_the_end():
     """When the server closes, connections that wait for nothing end at once."""
     async with running(idle_s=60.0) as server, await server.connect() as peer:

@@ -21,7 +21,7 @@ from httptools import (
 )
 
 from smsp.http1_answer import CONTINUE, Answer
-from smsp.request_head import FIELD_BYTES, HEAD_BYTES_MAX, Field, Head, Headers, judge
+from smsp.request_head import FIELD_BYTES, HEAD_BYTES_MAX, Field, Head, Headers, is_kept, judge
 from smsp.request_target import TARGET_BYTES_MAX, is_request_line
 from smsp.unread import Unread
 
@@ -291,7 +291,7 @@ class Requests:
         name, value = self._delimited_by or _NO_BODY
         self._chunked = name == b"transfer-encoding"
         self._left_bytes = int(value) if name == b"content-length" else 0
-        keeps = version == "1.1" and self._parser.should_keep_alive()
+        keeps = is_kept(version, headers)
         head = Head(method.decode("ascii"), self._target, version, headers, keeps, waits)
         self._events.append(head)
 

@@ -41,15 +41,19 @@ class Answer:
         fields = [(name, value) for name, value in headers if name != b"transfer-encoding"]
         said = dict(fields)
         self._bodiless = self._to_head or status in _BODILESS
-        if said.get(b"connection", b"").lower() == b"close":
-            self.closes = True
-        elif self.closes:
-            fields.append((b"connection", b"close"))
         if b"content-length" in said:
             self._left_bytes = 0 if self._bodiless else int(said[b"content-length"])
         elif not self._bodiless and self._version == "1.1":
             self._chunked = True
             fields.append((b"transfer-encoding", b"chunked"))
+        elif not self._bodiless:
+            self.closes = True  # An old caller knows no other end of such a body.
+        if said.get(b"connection", b"").lower() == b"close":
+            self.closes = True
+        elif self.closes:
+            fields.append((b"connection", b"close"))
+        elif self._version == "1.0":
+            fields.append((b"connection", b"keep-alive"))
         lines = b"".join([b"%b: %b\r\n" % field for field in fields])
         if _FIELDS.fullmatch(lines) is None or lines.count(b"\r\n") != len(fields):
             raise ValueError("a header of an answer that would end its line")

@@ -72,7 +72,18 @@ def judge(
         return HTTPStatus.BAD_REQUEST
     if method == b"CONNECT" or not _is_spoken(codings, delimited_by):
         return HTTPStatus.NOT_IMPLEMENTED
+    waits = waits and version == "1.1"  # RFC 9110, section 10.1.1
     return Framing(delimited_by, waits) if is_target(target) else HTTPStatus.BAD_REQUEST
+
+
+def is_kept(version: str, headers: Headers) -> bool:
+    """Whether another request may come after this one (RFC 9112, section 9.3): of an old caller, if
+    it asks for that. ``close`` is believed whatever else is said."""
+    options: set[bytes] = set()
+    for name, value in headers:
+        if name == b"connection":
+            options.update(option.strip(b" \t") for option in value.lower().split(b","))
+    return b"close" not in options and (version == "1.1" or b"keep-alive" in options)
 
 
 def _is_spoken(codings: int, delimited_by: Field | None) -> bool:

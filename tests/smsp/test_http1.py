@@ -86,10 +86,40 @@ def test_what_a_head_asks_for(lines, keeps, waits):
     assert (first.keeps, first.waits) == (keeps, waits)
 
 
-def test_an_old_caller():
-    """HTTP/1.0 needs no host, and its connection is not kept."""
-    first, _ = heard(b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
-    assert (first.version, first.keeps) == ("1.0", False)
+@pytest.mark.parametrize(
+    ("lines", "keeps"),
+    [
+        (b"", False),
+        (b"Connection: keep-alive\r\n", True),
+        (b"connection: Keep-Alive\r\n", True),
+        (b"Connection: x, keep-alive\r\n", True),
+        (b"Connection: close\r\n", False),
+        (b"Connection: keep-alive, Close\r\n", False),
+        (b"Connection: close\r\nConnection: keep-alive\r\n", False),
+        (b"Connection: keep-alive\r\nX: close\r\n", True),
+        (b"Keep-Alive: timeout=5\r\n", False),
+    ],
+)
+def test_an_old_caller(lines, keeps):
+    """HTTP/1.0 needs no host, and its connection is kept if it asks for that (RFC 9112, section
+    9.3), unless it asks for the contrary, too."""
+    first, end = heard(b"GET / HTTP/1.0\r\n" + lines + b"\r\n")
+    assert (first.version, first.keeps, end) == ("1.0", keeps, End())
+
+
+def test_an_old_caller_is_not_asked_for_its_body():
+    """An expectation in HTTP/1.0 is to be ignored (RFC 9110, section 10.1.1)."""
+    first, _ = heard(b"GET / HTTP/1.0\r\nExpect: 100-continue\r\n\r\n")
+    assert not first.waits
+
+
+def test_requests_of_an_old_caller():
+    """On a connection that is kept they follow each other, with their bodies."""
+    kept = b"HTTP/1.0\r\nConnection: keep-alive\r\nContent-Length"
+    wire = POST.replace(b"HTTP/1.1\r\nHost: x\r\nContent-Length", kept)
+    for cut in range(1, len(wire)):
+        events = heard(wire[:cut], wire[cut:] + wire + GET.replace(b"1.1", b"1.0"))
+        assert [type(one) for one in events] == [Head, bytes, End] * 2 + [Head, End]
 
 
 UPGRADES = [
@@ -406,9 +436,36 @@ def test_an_answer_in_chunks():
 
 def test_an_answer_to_an_old_caller():
     """It ends with the connection."""
-    answer = Answer(head(version="1.0"))
-    assert answer.head(200, []) == b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n"
+    for keeps in (False, True):
+        answer = Answer(head(version="1.0", keeps=keeps))
+        assert answer.head(200, []) == b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n"
+        assert answer.piece(b"hello") + answer.end() == b"hello"
+        assert answer.closes
+
+
+def test_an_answer_to_an_old_caller_who_stays():
+    """It says that the connection is kept, which is possible only if the body has a length."""
+    answer = Answer(head(version="1.0", keeps=True))
+    lines = b"content-length: 5\r\nconnection: keep-alive\r\n"
+    assert answer.head(200, LENGTH) == b"HTTP/1.1 200 OK\r\n" + lines + b"\r\n"
     assert answer.piece(b"hello") + answer.end() == b"hello"
+    assert not answer.closes
+
+
+@pytest.mark.parametrize(("method", "status"), [("HEAD", 200), ("GET", 204), ("GET", 304)])
+def test_an_answer_without_a_body_to_an_old_caller(method, status):
+    """Its end is known without a length."""
+    answer = Answer(head(method, version="1.0", keeps=True))
+    assert b"\r\nconnection: keep-alive\r\n" in answer.head(status, [])
+    assert answer.end() == b""
+    assert not answer.closes
+
+
+def test_an_old_caller_who_cannot_stay():
+    """Whoever answers has the last word."""
+    answer = Answer(head(version="1.0", keeps=True))
+    said = answer.head(200, [(b"connection", b"close"), *LENGTH])
+    assert (said.count(b"connection: close"), said.count(b"keep-alive")) == (1, 0)
     assert answer.closes
 
 
