@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 from contextlib import closing, suppress
+from pathlib import Path
 
 import httpx
 import pytest
 import trio
 import trustme
 
+from functional_tests.kit.polling import eventually
 from functional_tests.kit.server import LIVEZ, running
 from functional_tests.kit.smsp import KEY
 from smsp.settings.tls import server_tls
@@ -21,18 +24,25 @@ def authority():
     return trustme.CA()
 
 
-@pytest.fixture(scope="module")
-def files(authority, tmp_path_factory):
+@pytest.fixture
+def files(authority, tmp_path):
     """Certificate and key for this machine."""
-    folder = tmp_path_factory.mktemp("tls")
-    issued = authority.issue_cert("127.0.0.1")
-    issued.private_key_pem.write_to_path(folder / "key.pem")
-    for blob in issued.cert_chain_pems:
-        blob.write_to_path(folder / "cert.pem", append=True)
-    return {
-        "SMSP_TLS_CERT": str(folder / "cert.pem"),
-        "SMSP_TLS_KEY_FILE": str(folder / "key.pem"),
+    files = {
+        "SMSP_TLS_CERT": str(tmp_path / "cert.pem"),
+        "SMSP_TLS_KEY_FILE": str(tmp_path / "key.pem"),
     }
+    issue(authority, files)
+    return files
+
+
+def issue(authority, files, *, only=None):
+    """Write a new certificate and its key into the files, or one of both."""
+    issued = authority.issue_cert("127.0.0.1")
+    if only != "cert":
+        issued.private_key_pem.write_to_path(files["SMSP_TLS_KEY_FILE"])
+    if only != "key":
+        chain = b"".join(blob.bytes() for blob in issued.cert_chain_pems)
+        Path(files["SMSP_TLS_CERT"]).write_bytes(chain)
 
 
 @pytest.fixture
@@ -57,6 +67,56 @@ def test_a_message_over_https(start_alone, files, trusting):
             assert answer.json()["outcome"] == "sent"
     with closing(smsp.http), pytest.raises(httpx.ConnectError):
         smsp.http.get("/livez")  # does not know the authority
+
+
+class Connected:
+    """A caller's connection to a running SMSP, and the certificate that it was met with."""
+
+    def __init__(self, smsp, trusting):
+        port = int(smsp.url.rpartition(":")[2])
+        plain = socket.create_connection(("127.0.0.1", port), 20)
+        self.stream = trusting.wrap_socket(plain, server_hostname="127.0.0.1")
+        self.certificate = self.stream.getpeercert(binary_form=True)
+
+    def lives(self):
+        """Whether it is still served."""
+        self.stream.sendall(LIVEZ)
+        return self.stream.recv(1 << 16).startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_certificate_is_changed_without_a_restart(start_alone, files, authority, trusting):
+    """SIGHUP: who comes now is met with the new one, who is there stays. With a key that is of
+    another certificate, or a file that is gone, the log says so and nothing changes."""
+    smsp = start_alone({"SMSP_MOCK_EMAIL_SERVICE": "true", **files})
+    old = Connected(smsp, trusting)
+    issue(authority, files)
+    reload(smsp, "certificate.reloaded", 1)
+    new = Connected(smsp, trusting)
+    assert new.certificate != old.certificate
+    issue(authority, files, only="key")
+    reload(smsp, "certificate.not_reloaded", 1)
+    Path(files["SMSP_TLS_CERT"]).unlink()
+    reload(smsp, "certificate.not_reloaded", 2)
+    same = Connected(smsp, trusting)
+    assert same.certificate == new.certificate
+    told = [one for one in smsp.process.events if one["event"] == "certificate.not_reloaded"]
+    assert [one["message"].partition(" ")[0] for one in told] == ["SMSP_TLS_KEY", "SMSP_TLS_CERT"]
+    issue(authority, files)
+    reload(smsp, "certificate.reloaded", 2)
+    newest = Connected(smsp, trusting)
+    assert newest.certificate not in (old.certificate, new.certificate)
+    for connected in (old, new, same, newest):
+        assert connected.lives()
+        connected.stream.close()
+
+
+def reload(smsp, event, times):
+    """Have it read its files again, and return when it has said this so often."""
+    smsp.process.hang_up()
+    eventually(
+        lambda: sum(one["event"] == event for one in smsp.process.events) == times,
+        f"{event} is told",
+    )
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from hypercorn.config import Config
 from hypercorn.typing import ASGIFramework
 
 from smsp.http1 import CONTINUE, Answer, Fault, Head, Requests
-from smsp.lines import RECEIVE_BYTES, SocketLine
+from smsp.lines import RECEIVE_BYTES, Line
 from smsp.places import HELD_BYTES_MAX, Places
 from smsp.telemetry import Log, described
 from smsp.turn import Ends, Turn, date_field
@@ -33,7 +33,7 @@ RECORD_BYTES = 16 * 1024
 """So much of an answer is encrypted at once: TLS makes a copy of what it is given. It is also the
 most that is read at once of what nobody wants any more."""
 
-Stream = SocketLine | trio.SSLStream[SocketLine]
+Stream = Line | trio.SSLStream[Line]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class Connection:
         self._stream = stream
         self._requests = Requests(house.limits.headers_max)
         self._served = 0
-        self._line = stream if isinstance(stream, SocketLine) else stream.transport_stream
+        self._line = stream.transport_stream if isinstance(stream, trio.SSLStream) else stream
         self._line.when_full = self._hold_the_answer
         self._over = False
         """Whether nothing more is to be read or written here."""

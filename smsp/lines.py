@@ -37,6 +37,8 @@ class Line(trio.abc.Stream):
     taken = 0
     """How many bytes have been handed over so far."""
     lost = False
+    when_full: Callable[[], None] | None = None
+    """Is called when no more is taken for now, before that is waited for."""
 
     @abstractmethod
     def send_now(self, data: bytes | bytearray | memoryview) -> int:
@@ -55,6 +57,15 @@ class Line(trio.abc.Stream):
     def name(self) -> tuple[str, int]:
         """The address of our side, and its port; this machine's own where no network is."""
         return "127.0.0.1", 0
+
+    @property
+    def peer(self) -> tuple[str, int]:
+        """The same of the other side. Raises ``OSError`` when it has broken off already."""
+        return "127.0.0.1", 0
+
+    async def send_eof(self) -> None:
+        """Say that nothing more will come from us, where that can be said without closing."""
+        await trio.lowlevel.checkpoint()
 
     @abstractmethod
     def receive_now(self, max_bytes: int) -> bytes | None:
@@ -90,9 +101,6 @@ class SocketLine(Line):
     step in which the kernel has taken the last byte, and can say so before anything else happens.
     """
 
-    when_full: Callable[[], None] | None = None
-    """Is called when the kernel takes no more for now, before that is waited for."""
-
     def __init__(self, connected: socket.socket) -> None:
         connected.setblocking(False)
         for option, value in _OPTIONS:
@@ -102,7 +110,7 @@ class SocketLine(Line):
 
     @property
     def peer(self) -> tuple[str, int]:
-        """The address of the other side. Raises ``OSError`` when it has broken off already."""
+        """The address of the other side, or ``OSError``."""
         return _address(self._socket.getpeername())
 
     @property

@@ -13,6 +13,7 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from typing import Protocol
 
 import trio
 from hypercorn.config import Config
@@ -20,7 +21,7 @@ from hypercorn.typing import ASGIFramework
 from hypercorn.utils import repr_socket_addr
 
 from smsp.caller import Connection, House, Limits, Stream
-from smsp.lines import SocketLine
+from smsp.lines import Line, SocketLine
 from smsp.places import Places
 from smsp.providers.shortage import NO_ROOM
 from smsp.telemetry import Log, described
@@ -39,9 +40,65 @@ answered: a balancer counts one that it has handed over as sent, and does not tr
 NO_ROOM_S = 0.1
 """Seconds until connections are taken again when the system has no room for more."""
 
-Serve = Callable[[socket.socket], Awaitable[None]]
+Serve = Callable[[Line], Awaitable[None]]
+Certificate = Callable[[], ssl.SSLContext]
+"""What a new connection is met with now. Those that there are keep what they have."""
 
 _OUR_FAULT = frozenset({errno.EBADF, errno.EINVAL, errno.ENOTSOCK, errno.EOPNOTSUPP})
+
+
+class Listening(Protocol):
+    """Where connections come from: a port, or what stands for one."""
+
+    @property
+    def address(self) -> str:
+        """Host and port as in a URL."""
+        ...
+
+    async def wait(self) -> None:
+        """Return when a connection may have come."""
+        ...
+
+    def accept(self) -> Line:
+        """Take one. Raises ``OSError``: ``BlockingIOError`` if there is none."""
+        ...
+
+    def close(self) -> None:
+        """Take no more; those in the backlog are reset."""
+        ...
+
+
+Open = Callable[[Config], Listening]
+"""Begin to listen. Raises ``OSError`` when the port cannot be had."""
+
+
+class SocketListening:
+    """A TCP port."""
+
+    def __init__(self, config: Config) -> None:
+        (self._socket,) = config.create_sockets().insecure_sockets
+        try:
+            _bound_writes(self._socket)
+            self._socket.listen(config.backlog)
+            self.address = repr_socket_addr(self._socket.family, self._socket.getsockname())
+        except OSError:
+            self._socket.close()
+            raise
+
+    async def wait(self) -> None:
+        """Return when a connection may have come."""
+        await trio.lowlevel.wait_readable(self._socket)
+
+    def accept(self) -> Line:
+        """Take one."""
+        taken, _address = self._socket.accept()
+        return SocketLine(taken)
+
+    def close(self) -> None:
+        """Take no more."""
+        if self._socket.fileno() >= 0:
+            trio.lowlevel.notify_closing(self._socket)
+            self._socket.close()
 
 
 def hypercorn_config(host: str, port: int, *, idle_s: float, graceful_s: float) -> Config:
@@ -61,8 +118,9 @@ async def listen(
     log: Log,
     close: trio.Event,
     *,
-    tls: ssl.SSLContext | None = None,
+    tls: Certificate | None = None,
     limits: Limits = Limits(),
+    open_listening: Open = SocketListening,
     task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Take connections until ``close`` is set, and those that the system has taken by then. Wait
@@ -71,40 +129,37 @@ async def listen(
 
     Reports the URL when it is started. Raises ``OSError`` when the port cannot be had.
     """
-    (sock,) = config.create_sockets().insecure_sockets
     places = Places(limits.connections_max, limits.held_bytes_max)
     house = House(app, config, log, limits, places)
+    listening = open_listening(config)
 
-    async def serve(taken: socket.socket) -> None:
-        await Connection(house, _stream(taken, tls)).run()
+    async def serve(line: Line) -> None:
+        await Connection(house, _stream(line, tls)).run()
 
-    with sock:
-        _bound_writes(sock)
-        sock.listen(config.backlog)
+    try:
         scheme = "http" if tls is None else "https"
-        task_status.started(f"{scheme}://{repr_socket_addr(sock.family, sock.getsockname())}")
+        task_status.started(f"{scheme}://{listening.address}")
         async with trio.open_nursery() as connections:
-            async with trio.open_nursery() as listening:
-                listening.start_soon(_take, sock, serve, connections, log)
-                listening.start_soon(_send_idle_away, house.places, config.keep_alive_timeout)
+            async with trio.open_nursery() as taking:
+                taking.start_soon(_take, listening, serve, connections, log)
+                taking.start_soon(_send_idle_away, places, config.keep_alive_timeout)
                 await close.wait()
-                listening.cancel_scope.cancel()
+                taking.cancel_scope.cancel()
             # In the step in which it closes: whoever is left in its backlog would be reset.
             with suppress(OSError):
-                _accept(sock, serve, connections, BACKLOG)
-            trio.lowlevel.notify_closing(sock)
-            sock.close()
+                _accept(listening, serve, connections, BACKLOG)
+            listening.close()
             connections.cancel_scope.deadline = trio.current_time() + config.graceful_timeout
             house.ending.set()
             await trio.sleep(LAST_WORDS_S)
-            house.places.end()
+            places.end()
+    finally:
+        listening.close()
 
 
-async def _take(
-    listening: socket.socket, serve: Serve, connections: trio.Nursery, log: Log
-) -> None:
+async def _take(listening: Listening, serve: Serve, connections: trio.Nursery, log: Log) -> None:
     while True:
-        await trio.lowlevel.wait_readable(listening)
+        await listening.wait()
         try:
             _accept(listening, serve, connections, ACCEPTS_MAX)
         except BlockingIOError:
@@ -118,13 +173,10 @@ async def _take(
             # Else it is the connection's: its caller has left before it was taken.
 
 
-def _accept(
-    listening: socket.socket, serve: Serve, connections: trio.Nursery, at_most: int
-) -> None:
+def _accept(listening: Listening, serve: Serve, connections: trio.Nursery, at_most: int) -> None:
     """Take connections that have come. Raises ``OSError`` when there are no more, or no room."""
     for _ in range(at_most):
-        taken, _address = listening.accept()
-        connections.start_soon(serve, taken, name="caller")
+        connections.start_soon(serve, listening.accept(), name="caller")
 
 
 async def _send_idle_away(places: Places, idle_s: float) -> None:
@@ -140,12 +192,11 @@ async def _send_idle_away(places: Places, idle_s: float) -> None:
             longest.send_away()
 
 
-def _stream(taken: socket.socket, tls: ssl.SSLContext | None) -> Stream:
-    line = SocketLine(taken)
+def _stream(line: Line, tls: Certificate | None) -> Stream:
     if tls is None:
         return line
     # HTTP tells itself where a message ends, so TLS's own goodbye need not be waited for.
-    return trio.SSLStream(line, tls, server_side=True, https_compatible=True)
+    return trio.SSLStream(line, tls(), server_side=True, https_compatible=True)
 
 
 def _bound_writes(listening: socket.socket) -> None:

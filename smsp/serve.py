@@ -2,7 +2,7 @@
 
 Start: actors, then the listener. Stop, on SIGTERM or SIGINT: tell load balancers and callers,
 close the listener, let every caller who waits be answered, then the actors leave. A second
-signal stops at once. SIGHUP: read the keys again.
+signal stops at once. SIGHUP: read the keys and the certificate again.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ from __future__ import annotations
 import gc
 import resource
 import signal
-import ssl
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
 import trio
 
 from actors import AllQuarantined, LoopClock, loop_clock
 from smsp.caller import Limits
 from smsp.keys import Key
-from smsp.listener import hypercorn_config, listen
+from smsp.listener import Open, SocketListening, hypercorn_config, listen
 from smsp.providers.http import TransportFor
 from smsp.providers.transport import Transport
 from smsp.settings import Settings, SettingsError, load_keys
-from smsp.settings.tls import server_tls
+from smsp.settings.tls import ServerCertificate, TlsFault
 from smsp.telemetry import Log, ProcessLog, Telemetry, process_log
 from smsp.web.app import create_app
 from smsp.web.events import tell
@@ -52,19 +52,21 @@ async def serve(
     read_keys: ReadKeys = load_keys,
     transport_for: TransportFor = Transport,
     log_lines_dropped: Callable[[], int] = lambda: 0,
+    open_listening: Open = SocketListening,
 ) -> int:
     """Run until told to stop; the process's exit status.
 
     ``on_listening`` is told the URL, which matters when the port was chosen by the system.
     ``read_keys`` gives the keys anew; ``transport_for`` makes the ways to providers;
-    ``log_lines_dropped`` counts what the log could not tell. Raises ``OSError`` when the port
-    cannot be had.
+    ``log_lines_dropped`` counts what the log could not tell; ``open_listening`` makes what callers
+    come through. Raises ``OSError`` when the port cannot be had.
     """
     for warning in settings.warnings:
         log.warning("settings.doubtful", message=warning)
     telemetry = Telemetry(
         log, whole_addresses=settings.log_addresses, lines_dropped=log_lines_dropped
     )
+    certificate = _certificate(settings)
     status = EXIT_QUARANTINED
     with (
         trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals,
@@ -74,10 +76,11 @@ async def serve(
             house(settings, telemetry, transport_for) as running,
             trio.open_nursery() as nursery,
         ):
-            nursery.start_soon(reload_keys, running.services, hang_ups, read_keys)
+            nursery.start_soon(reload, running.services, hang_ups, read_keys, certificate)
             nursery.start_soon(tell_stalls, loop_clock(), log)
             try:
-                status = await _run(running, settings, signals, idle_s, on_listening)
+                listening = _Listening(certificate, idle_s, open_listening, on_listening)
+                status = await _run(running, settings, signals, listening)
             except* AllQuarantined:
                 log.error("server.given_up", message="every actor is quarantined")
             nursery.cancel_scope.cancel()
@@ -104,19 +107,19 @@ def spare_the_collector(_url: str) -> None:
     gc.set_threshold(COLLECTED_AFTER)
 
 
-async def reload_keys(
-    services: Services, hang_ups: AsyncIterable[int], read_keys: ReadKeys = load_keys
+async def reload(
+    services: Services,
+    hang_ups: AsyncIterable[int],
+    read_keys: ReadKeys = load_keys,
+    certificate: ServerCertificate | None = None,
 ) -> None:
-    """At each hang-up put what ``read_keys`` gives in the place of the keys that were known. With
-    a mistake in them, those stay."""
+    """At each hang-up put what ``read_keys`` gives in the place of the keys that were known, and
+    what is in its files in the place of the certificate. Where there is a mistake, the old stays.
+    """
     async for _ in hang_ups:
-        try:
-            keys = await trio.to_thread.run_sync(read_keys)
-        except SettingsError as error:
-            services.log.error("keys.not_reloaded", message="; ".join(map(str, error.mistakes)))
-        else:
-            services.keyring.replace(keys)
-            services.log.info("keys.reloaded", keys=[key.name for key in keys])
+        await _reload_keys(services, read_keys)
+        if certificate is not None:
+            await _reload_certificate(services.log, certificate)
 
 
 async def tell_stalls(clock: LoopClock | None, log: Log) -> None:
@@ -125,17 +128,45 @@ async def tell_stalls(clock: LoopClock | None, log: Log) -> None:
         log.warning("loop.stalled", seconds=round(await clock.stall(), 3))
 
 
+async def _reload_keys(services: Services, read_keys: ReadKeys) -> None:
+    try:
+        keys = await trio.to_thread.run_sync(read_keys)
+    except SettingsError as error:
+        services.log.error("keys.not_reloaded", message="; ".join(map(str, error.mistakes)))
+    else:
+        services.keyring.replace(keys)
+        services.log.info("keys.reloaded", keys=[key.name for key in keys])
+
+
+async def _reload_certificate(log: Log, certificate: ServerCertificate) -> None:
+    try:
+        await trio.to_thread.run_sync(certificate.read_again)
+    except TlsFault as fault:
+        log.error("certificate.not_reloaded", message=str(fault))
+    else:
+        log.info("certificate.reloaded")
+
+
+@dataclass(frozen=True, slots=True)
+class _Listening:
+    """How callers are met."""
+
+    certificate: ServerCertificate | None
+    idle_s: float
+    open: Open
+    told: Callable[[str], None]
+
+
 async def _run(
-    running: House,
-    settings: Settings,
-    signals: AsyncIterator[int],
-    idle_s: float,
-    on_listening: Callable[[str], None],
+    running: House, settings: Settings, signals: AsyncIterator[int], listening: _Listening
 ) -> int:
-    services, log = running.services, running.services.log
-    graceful_s = settings.drain_timeout_s + LAST_ANSWERS_S
-    config = hypercorn_config(settings.host, settings.port, idle_s=idle_s, graceful_s=graceful_s)
-    tls, limits = _tls(settings), Limits(connections_max=connections_max())
+    services, log, certificate = running.services, running.services.log, listening.certificate
+    config = hypercorn_config(
+        settings.host,
+        settings.port,
+        idle_s=listening.idle_s,
+        graceful_s=settings.drain_timeout_s + LAST_ANSWERS_S,
+    )
     close_listener, served = trio.Event(), trio.Event()
 
     async def answer_callers(task_status: trio.TaskStatus[str]) -> None:
@@ -145,8 +176,9 @@ async def _run(
                 config,
                 log,
                 close_listener,
-                tls=tls,
-                limits=limits,
+                tls=None if certificate is None else lambda: certificate.context,
+                limits=Limits(connections_max=connections_max()),
+                open_listening=listening.open,
                 task_status=task_status,
             )
         finally:
@@ -163,7 +195,7 @@ async def _run(
             at = f"{settings.host} port {settings.port} (SMSP_HOST, SMSP_PORT)"
             raise OSError(f"cannot listen on {at}: {error.strerror}") from error
         log.info("server.started", url=url, version=services.version)
-        on_listening(url)
+        listening.told(url)
         await anext(signals)
         nursery.start_soon(_stop_at_once_on_another, signals, nursery.cancel_scope)
         status = await _stop(running, settings, close_listener, served)
@@ -181,10 +213,10 @@ def connections_max() -> int:
     return min(Limits().connections_max, max(soft, most) // 2)
 
 
-def _tls(settings: Settings) -> ssl.SSLContext | None:
+def _certificate(settings: Settings) -> ServerCertificate | None:
     if settings.tls_cert is None or settings.tls_key is None:
         return None
-    return server_tls(settings.tls_cert, settings.tls_key)
+    return ServerCertificate(settings.tls_cert, settings.tls_key)
 
 
 async def _stop(

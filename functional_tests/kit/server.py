@@ -70,7 +70,13 @@ async def running(
     async def serve(task_status):
         app = create_app(services)
         await listen(
-            app, config, services.log, close, tls=tls, limits=limits, task_status=task_status
+            app,
+            config,
+            services.log,
+            close,
+            tls=None if tls is None else lambda: tls,
+            limits=limits,
+            task_status=task_status,
         )
         ended.set()
 

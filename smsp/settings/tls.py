@@ -1,7 +1,7 @@
 """The certificate that SMSP shows to its callers.
 
-Owns what ``ssl`` is told, and the finding of mistakes before anything is started. A mistake never
-holds what is in the files.
+Owns what ``ssl`` is told, and the finding of mistakes before anything is started or changed. A
+mistake never holds what is in the files.
 """
 
 from __future__ import annotations
@@ -16,6 +16,22 @@ class TlsFault(Exception):
         super().__init__(f"{variable} {message}")
         self.variable = variable
         self.message = message
+
+
+class ServerCertificate:
+    """What new callers are met with. The files may be changed, and are read again when somebody
+    asks for it; connections that there are keep what they were met with.
+
+    Raises :class:`TlsFault`.
+    """
+
+    def __init__(self, cert: str, key: str) -> None:
+        self._files = cert, key
+        self.context = server_tls(cert, key)
+
+    def read_again(self) -> None:
+        """Use what is in the files now. Raises :class:`TlsFault`, and then nothing has changed."""
+        self.context = server_tls(*self._files)
 
 
 def server_tls(cert: str, key: str) -> ssl.SSLContext:

@@ -75,9 +75,13 @@ class MemoryLine(Line):
 
     async def wait_send_all_might_not_block(self) -> None:
         """Wait until writers are not held."""
+        if self.when_full is not None:
+            self.when_full()
         await trio.lowlevel.checkpoint()
         if not self._window:
             await self._goes_on.wait()
+        if self.closed:
+            raise trio.ClosedResourceError
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """What has come, or will."""
@@ -101,10 +105,16 @@ class MemoryLine(Line):
             return True
         return bool(self._come or self._ended) and not self.blind
 
+    async def send_eof(self) -> None:
+        """The other end sees the end, and may go on."""
+        self.far.arrive(b"")
+        await trio.lowlevel.checkpoint()
+
     def close(self) -> None:
         """Close at once; the other end sees the end."""
         self.closed = True
         self._wake()
+        self._goes_on.set()
         self.far.arrive(b"")
 
     def reset(self) -> None:

@@ -8,8 +8,9 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from smsp.keys import Key, digest_of
-from smsp.serve import reload_keys
+from smsp.serve import reload
 from smsp.settings import Mistake, SettingsError
+from smsp.settings.tls import TlsFault
 from tests.kit.web import KEY, fake_services
 
 NEW = Key("new", digest_of("a-new-key"))
@@ -20,8 +21,27 @@ def services():
     return fake_services()
 
 
+class FakeCertificate:
+    """Counts how often it is read; ``wrong`` is raised then."""
+
+    def __init__(self):
+        self.read = 0
+        self.wrong = None
+
+    def read_again(self):
+        """Counted."""
+        self.read += 1
+        if self.wrong is not None:
+            raise self.wrong
+
+
 @pytest.fixture
-async def hang_up(services, nursery):
+def certificate():
+    return FakeCertificate()
+
+
+@pytest.fixture
+async def hang_up(services, certificate, nursery):
     """Ask for a reload that gives these keys, or raises this; returns when it is done."""
     say, hear = trio.open_memory_channel(0)
     given = []
@@ -39,7 +59,7 @@ async def hang_up(services, nursery):
             await trio.lowlevel.checkpoint()
         await wait_all_tasks_blocked()
 
-    nursery.start_soon(reload_keys, services, hear, read_keys)
+    nursery.start_soon(reload, services, hear, read_keys, certificate)
     return ask
 
 
@@ -59,3 +79,23 @@ async def test_with_a_mistake_the_old_keys_stay(services, hang_up):
     assert services.log.told("keys.not_reloaded") == [told]
     await hang_up((NEW,))
     assert services.keyring.find("a-new-key") is NEW
+
+
+async def test_the_certificate_is_read_again_too(services, hang_up, certificate):
+    """Whatever becomes of the keys; the log says so."""
+    await hang_up((NEW,))
+    await hang_up(SettingsError((Mistake("SMSP_API_KEYS", "is wrong"),)))
+    assert certificate.read == 2
+    assert services.log.told("certificate.reloaded") == [{"level": "info"}] * 2
+
+
+async def test_a_certificate_that_is_wrong(services, hang_up, certificate):
+    """It is told by its variable, the keys are changed, and a later try is as good."""
+    certificate.wrong = TlsFault("SMSP_TLS_KEY", "is of another certificate")
+    await hang_up((NEW,))
+    assert services.keyring.find("a-new-key") is NEW
+    told = {"level": "error", "message": "SMSP_TLS_KEY is of another certificate"}
+    assert services.log.told("certificate.not_reloaded") == [told]
+    certificate.wrong = None
+    await hang_up((NEW,))
+    assert len(services.log.told("certificate.reloaded")) == 1

@@ -8,7 +8,7 @@ import pytest
 import trustme
 from cryptography.hazmat.primitives import serialization
 
-from smsp.settings.tls import server_tls
+from smsp.settings.tls import ServerCertificate, TlsFault, server_tls
 from tests.kit.environments import MOCK, loaded, mistakes_in
 
 CERT, KEY = "SMSP_TLS_CERT", "SMSP_TLS_KEY"
@@ -96,3 +96,20 @@ def test_a_key_behind_a_passphrase(files, authority, tmp_path):
 def test_nothing_older_than_tls_1_2(files):
     """RFC 8996 has done away with what was before."""
     assert server_tls(files[CERT], files[KEY]).minimum_version is ssl.TLSVersion.TLSv1_2
+
+
+def test_it_is_read_again(files, authority, tmp_path):
+    """What new connections are met with changes, and only if both files are right together."""
+    certificate = ServerCertificate(files[CERT], files[KEY])
+    first = certificate.context
+    assert certificate.context is first
+    certificate.read_again()
+    second = certificate.context
+    assert second is not first
+    authority.issue_cert("other.example").private_key_pem.write_to_path(tmp_path / "key.pem")
+    with pytest.raises(TlsFault, match=f"SMSP_TLS_KEY {NO_KEY}"):
+        certificate.read_again()
+    (tmp_path / "cert.pem").unlink()
+    with pytest.raises(TlsFault, match="SMSP_TLS_CERT names a file that cannot be read"):
+        certificate.read_again()
+    assert certificate.context is second
