@@ -204,13 +204,30 @@ async def _run(
 
 
 def connections_max() -> int:
-    """How many callers' connections there may be: half of the files that may be open. The system's
-    usual limit is the one for programs that ask for no more; the hard one is what it allows."""
+    """How many callers' connections there may be, having raised the limit of open files to what the
+    system allows: its usual one is for programs that ask for no more."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = DESCRIPTORS_MAX if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS_MAX)
-    if soft != resource.RLIM_INFINITY and soft < most:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-    return min(Limits().connections_max, max(soft, most) // 2)
+    files = files_max(soft, hard)
+    if files != soft:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
+    return connections_among(files)
+
+
+def files_max(soft: int, hard: int) -> int:
+    """How many files may be open, if the limit is raised as far as is allowed and of use. The two
+    limits are as ``resource`` tells them."""
+    if soft == resource.RLIM_INFINITY:
+        return soft
+    return max(
+        soft, DESCRIPTORS_MAX if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS_MAX)
+    )
+
+
+def connections_among(files: int) -> int:
+    """How many callers' connections there may be among so many files: half of them, since each may
+    need one to a provider."""
+    most = Limits().connections_max
+    return most if files == resource.RLIM_INFINITY else min(most, files // 2)
 
 
 def _certificate(settings: Settings) -> ServerCertificate | None:

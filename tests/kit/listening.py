@@ -84,6 +84,12 @@ class MemoryListening:
         self._backlog.append(one)
         self._come.set()
 
+    def call(self) -> tuple[CallerLine, Peer]:
+        """A caller connects: the server's end of its line, and the caller, who is at the other."""
+        ours, theirs = caller_line()
+        self.come(ours)
+        return ours, Peer(theirs)
+
     async def wait(self) -> None:
         """Return when something has come."""
         await trio.lowlevel.checkpoint()
@@ -120,10 +126,9 @@ class Server:
 
     def call(self) -> Peer:
         """A caller connects. Its line is ``peer.stream``."""
-        ours, theirs = caller_line()
+        ours, peer = self.port.call()
         self.lines.append(ours)
-        self.port.come(ours)
-        return Peer(theirs)
+        return peer
 
     async def end(self) -> None:
         """Close as on SIGTERM, and wait until it has ended."""
