@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime, parsedate_to_datetime
+
 import pytest
 import trio
 
@@ -271,3 +275,132 @@ async def test_an_application_that_talks_out_of_turn(says):
 
     with pytest.raises(RuntimeError, match="out of turn"):
         await turn(app, FakeWire(GET))
+
+
+@pytest.mark.parametrize(("length", "writes"), [(16 * 1024, 1), (16 * 1024 + 1, 2)])
+async def test_a_large_body_is_not_copied_behind_its_head(length, writes):
+    """Thousands may be sent the same file, of which each would then have a copy."""
+    wire = FakeWire(GET)
+
+    async def app(_scope, _receive, send):
+        headers = [(b"content-length", b"%d" % length)]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"a" * length})
+
+    one = await turn(app, wire)
+    assert len(wire.written) == writes
+    assert b"".join(wire.written).endswith(b"\r\n\r\n" + b"a" * length)
+    assert not one.closes
+
+
+async def test_an_application_that_says_the_least():
+    """Without headers, without a body, in one piece."""
+    wire = FakeWire(GET)
+
+    async def app(_scope, _receive, send):
+        await send({"type": "http.response.start", "status": 204})
+        assert wire.written == []
+        await send({"type": "http.response.body"})
+
+    one = await turn(app, wire)
+    (written,) = wire.written
+    assert written.startswith(b"HTTP/1.1 204 No Content\r\ndate: ")
+    assert not one.closes
+
+
+async def test_nothing_is_written_for_nothing():
+    """An empty piece is no write."""
+    wire = FakeWire(GET)
+
+    async def app(_scope, _receive, send):
+        headers = [(b"content-length", b"5")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        for piece in (b"", b"hello", b"", b""):
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    await turn(app, wire)
+    assert len(wire.written) == 2
+    assert wire.written[1] == b"hello"
+
+
+async def test_the_date():
+    """Every answer tells the time of day as HTTP writes it."""
+    wire = FakeWire(GET)
+
+    async def app(_scope, _receive, send):
+        await answer(send)
+
+    await turn(app, wire)
+    (text,) = re.findall(rb"\r\ndate: ([^\r]+)\r\n", wire.written[0])
+    told = parsedate_to_datetime(text.decode())
+    assert format_datetime(told, usegmt=True).encode() == text
+    assert abs(datetime.now(UTC) - told) < timedelta(seconds=60)
+
+
+async def test_a_body_that_nobody_asked_for_in_time():
+    """Once the answer has begun its caller is not asked for the body any more, and what comes is
+    heard all the same."""
+    wire = FakeWire(WAITING, b"hello", b"world")
+
+    async def app(_scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        assert (await receive())["body"] == b"hello"
+        await send({"type": "http.response.body", "body": b"", "more_body": True})
+        assert await receive() == {"type": "http.request", "body": b"world", "more_body": False}
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    assert not (await turn(app, wire)).closes
+    assert CONTINUE not in wire.written
+
+
+async def test_what_has_come_is_heard_step_by_step():
+    """Others have their turn before each piece that was there already: it may be much work."""
+    chunks = b"1\r\n\r\r\n" * 1000
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    wire, steps = FakeWire(head + chunks, b"0\r\n\r\n"), []
+
+    async def others():
+        while True:
+            steps.append(True)
+            await trio.lowlevel.checkpoint()
+
+    async def app(_scope, receive, send):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(others)
+            pieces = 0
+            while (await receive())["more_body"]:
+                pieces += 1
+                assert len(steps) >= pieces - 1
+            nursery.cancel_scope.cancel()
+        await answer(send)
+
+    assert not (await turn(app, wire)).closes
+
+
+async def test_an_answer_before_the_body_has_come():
+    """If it has come by the end of the turn, the connection goes on."""
+    wire = FakeWire(POST + b"helloworld" + GET)
+
+    async def app(_scope, receive, send):
+        event = await receive()
+        assert (event["body"], event["more_body"]) == (b"helloworld", False)
+        await answer(send)
+
+    one = await turn(app, wire)
+    assert not one.closes
+    assert wire.requests.next().target == b"/livez"
+
+
+async def test_a_request_without_a_body():
+    """Is heard as an empty one, which was the last of it; then nobody says anything."""
+    wire = FakeWire(GET, ...)
+    heard = []
+
+    async def app(_scope, receive, send):
+        heard.extend([await receive(), await receive()])
+        await answer(send)
+
+    await turn(app, wire)
+    empty = {"type": "http.request", "body": b"", "more_body": False}
+    assert heard == [empty, {"type": "http.disconnect"}]
