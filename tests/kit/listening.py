@@ -75,6 +75,8 @@ class MemoryListening:
         self.closed = False
         self.taken = 0
         """How many connections have been taken."""
+        self.taken_before_waits: list[int] = []
+        """The same each time that somebody waits for the next, which lets others run."""
         self._backlog: deque[Line | OSError] = deque()
         self._come = trio.Event()
 
@@ -92,6 +94,7 @@ class MemoryListening:
 
     async def wait(self) -> None:
         """Return when something has come."""
+        self.taken_before_waits.append(self.taken)
         await trio.lowlevel.checkpoint()
         if not self._backlog:
             self._come = trio.Event()
