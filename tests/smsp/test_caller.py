@@ -259,6 +259,20 @@ async def test_who_is_refused_may_go_on_for_a_second(autojump_clock):
         assert server.lines[0].asked_for[1:] == [16 * 1024] * (len(server.lines[0].asked_for) - 1)
 
 
+async def test_who_is_refused_and_does_not_read_that(autojump_clock):
+    """It is sent away like anybody who is idle."""
+    async with listening(hello) as server:
+        peer = server.call()
+        await wait_all_tasks_blocked()
+        server.lines[0].stall()
+        await peer.stream.send_all(RUBBISH)
+        await trio.sleep(74)
+        assert not server.lines[0].closed
+        await trio.sleep(1 + 0.01)
+        assert server.lines[0].closed
+    assert server.log.events == []
+
+
 async def test_who_is_refused_and_leaves(autojump_clock):
     """Is not waited for."""
     async with listening(hello) as server:
