@@ -8,10 +8,12 @@ import json
 import os
 import resource
 import signal
+import ssl
 from contextlib import asynccontextmanager
 
 import pytest
 import trio
+import trustme
 from trio.testing import wait_all_tasks_blocked
 
 from actors import LoopClock, loop_clock
@@ -362,6 +364,35 @@ async def test_keys_are_read_again(autojump_clock):
         assert (await node.call().ask(POST)).status == 401
         assert len(read) == 1
     assert node.log.told("certificate.reloaded") == []
+
+
+async def test_a_node_with_a_certificate(autojump_clock, tmp_path):
+    """It speaks TLS, and the certificate is read again with the keys."""
+    authority, context = trustme.CA(), ssl.create_default_context()
+    authority.configure_trust(context)
+    files = {"TLS_CERT": str(tmp_path / "cert.pem"), "TLS_KEY": str(tmp_path / "key.pem")}
+
+    def issue():
+        issued = authority.issue_cert("smsp.example")
+        issued.private_key_pem.write_to_path(files["TLS_KEY"])
+        issued.cert_chain_pems[0].write_to_path(files["TLS_CERT"])
+
+    async def met_with():
+        peer = node.call()
+        peer.stream = trio.SSLStream(peer.stream, context, server_hostname="smsp.example")
+        assert (await peer.ask(READY)).status == 200
+        return peer.stream.getpeercert(binary_form=True)
+
+    issue()
+    async with running(options={"read_keys": lambda: load(MOCK).known_keys}, **files) as node:
+        assert node.urls == ["https://memory:0"]
+        first = await met_with()
+        assert await met_with() == first
+        issue()
+        signal.raise_signal(signal.SIGHUP)
+        while not node.log.told("certificate.reloaded"):
+            await trio.lowlevel.checkpoint()
+        assert await met_with() != first
 
 
 async def test_log_lines_that_were_dropped(autojump_clock):

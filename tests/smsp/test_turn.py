@@ -356,9 +356,10 @@ async def test_a_body_that_nobody_asked_for_in_time():
 
 async def test_what_has_come_is_heard_step_by_step():
     """Others have their turn before each piece that was there already: it may be much work."""
-    chunks = b"1\r\n\r\r\n" * 1000
+    lines = b"\r\n\r\n" * 5000  # each could be the end of the body
     head = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
-    wire, steps = FakeWire(head + chunks, b"0\r\n\r\n"), []
+    chunk = b"%x\r\n%b\r\n0\r\n\r\n" % (len(lines), lines)
+    wire, steps = FakeWire(head + chunk), []
 
     async def others():
         while True:
@@ -372,6 +373,7 @@ async def test_what_has_come_is_heard_step_by_step():
             while (await receive())["more_body"]:
                 pieces += 1
                 assert len(steps) >= pieces - 1
+            assert pieces > 10
             nursery.cancel_scope.cancel()
         await answer(send)
 
