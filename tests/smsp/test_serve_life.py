@@ -30,6 +30,7 @@ from smsp.settings import load
 from tests.kit.environments import KEY, MOCK
 from tests.kit.listening import MemoryListening
 from tests.kit.web import FakeLog, message
+from tests.kit.world import World, live
 
 DRAIN_S, LAST_ANSWERS_S, LAST_WORDS_S = 10.0, 2.0, 0.25
 UNLIMITED = resource.RLIM_INFINITY
@@ -400,6 +401,27 @@ async def test_log_lines_that_were_dropped(autojump_clock):
     async with running(options={"log_lines_dropped": lambda: 1234}) as node:
         answer = await node.call().ask(request("GET", "/metrics"))
         assert b"smsp_log_lines_dropped_total 1234" in answer.body
+
+
+@pytest.mark.parametrize(("whole", "shown"), [("true", "alice@"), ("false", "a***@")])
+async def test_addresses_in_the_log(autojump_clock, whole, shown):
+    """Are whole only if the setting says so."""
+    async with running(LOG_ADDRESSES=whole) as node:
+        await node.call().ask(POST)
+        (sent,) = node.log.told("email.sent")
+        assert sent["recipients"] == [f"{shown}example.org"]
+
+
+def test_a_node_that_stood_still():
+    """Says for how long, on the clock that a process has."""
+    node = Node()
+
+    async def program():
+        async with running(node):
+            await trio.sleep(20)
+
+    live(program, World((5.0, 3.0)))
+    assert node.log.told("loop.stalled") == [{"level": "warning", "seconds": 3.0}]
 
 
 # -- the process
