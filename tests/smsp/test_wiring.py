@@ -18,7 +18,7 @@ from smsp.telemetry import Telemetry
 from smsp.wiring import house, providers
 from tests.kit.environments import KEY, MAILGUN, MOCK
 from tests.kit.far_http import Answer, Far, Script
-from tests.kit.mails import send
+from tests.kit.mails import mailbox, send
 from tests.kit.web import Client, FakeLog, message
 
 BOTH = {**MAILGUN, "SMSP_SG_API_KEY": "sendgrid-secret"}
@@ -104,6 +104,23 @@ async def test_way_of_a_message(autojump_clock):
         mailroom = built.services.mailroom
         assert mailroom.route(send().mail).names == ("mailgun", "sendgrid")
         assert mailroom.route(send(provider="sendgrid").mail).names == ("sendgrid",)
+
+
+async def test_sender_domains_and_weights_of_the_settings(autojump_clock):
+    """An international domain is set in its ASCII form, a weight of nothing comes last."""
+    environ = {
+        **BOTH,
+        "SMSP_SENDGRID_FROM_DOMAINS": "XN--Bcher-KVA.example,example.com",
+        "SMSP_MAILGUN_WEIGHT": "0",
+        "SMSP_ROUTING": "weighted",
+    }
+    async with running_house(environ) as (built, _):
+        mailroom = built.services.mailroom
+        for _ in range(20):
+            ours = mailroom.route(send(sender=mailbox("shop@bücher.example")).mail)
+            assert ours.names == ("sendgrid", "mailgun")
+        other = mailroom.route(send(sender=mailbox("shop@example.net")).mail)
+        assert other.names == ("mailgun",)
 
 
 async def test_every_provider_has_its_own_transports():
