@@ -22,6 +22,12 @@ from actors import (
     Success,
     Throttled,
     Unanswered,
+    backoff,
+    breaker,
+    clock,
+    limit,
+    trip,
+    windows,
 )
 from tests.kit.actors import DOWN, HUNG_S, Act, running
 
@@ -49,6 +55,24 @@ def test_a_circuit_s_default(field: str, promised: float):
     """Of a circuit that was told nothing but its name."""
     assert getattr(Config("far"), field) == promised
     assert str(Config("far").trip) == "first-failure"
+
+
+@pytest.mark.parametrize(
+    ("number", "promised"),
+    [
+        (limit.FULL_AFTER_S, 30.0),
+        ((breaker.THROTTLE_S_MIN, breaker.THROTTLE_S_MAX), (1.0, 3600.0)),
+        (breaker.TRANSITIONS_KEPT, 64),
+        ((backoff.CEILING_S_MAX, backoff.FLAPS_MAX), (900.0, 2)),
+        ((trip.TIMED_CALLS_MIN, windows.BUCKETS), (10, 10)),
+        ((clock.TURN_S_MAX, clock.STALL_S, clock.HELD_S_MAX, clock.NAP_S), (0.1, 0.5, 1.0, 0.25)),
+        ((clock.GAPS_KEPT, clock.WINDOW_S), (1024, 60.0)),
+    ],
+    ids=["full again", "pauses", "moves", "relapses", "windows", "the clock", "its memory"],
+)
+def test_a_number_of_the_core(number: object, promised: object):
+    """Other tests import these, so that a change of one would go unseen there."""
+    assert number == promised
 
 
 def test_a_supervisor_s_default():
