@@ -41,6 +41,7 @@ async def test_every_field_of_a_circuit_that_has_lived(autojump_clock):
             restarts=0,
             alive=True,
             draining=False,
+            limit_grows_from=6.25,
             transitions=(
                 Transition(1.0, "closed", "open", "server_error"),
                 Transition(6.25, "open", "closed", "probe_passed"),

@@ -360,3 +360,23 @@ def test_nobody_else_is_tried_for_a_caller_whose_patience_went_on_in_a_stall(
 
     done = live(program, World((0.5, 4.0)))
     assert (done.outcome, [attempt.provider for attempt in done.attempts]) == (outcome, tried)
+
+
+def test_a_stall_before_a_message_came_is_not_held_against_it():
+    """Its caller's patience has begun since."""
+    dispatcher = dispatcher_of([FakeCircuit(NOT_SENT, takes_s=1.0), FakeCircuit(SENT)])
+
+    async def program():
+        await trio.sleep(2.0)
+        return await dispatcher.dispatch(send(), deadline=trio.current_time() + 4.0)
+
+    done = live(program, World((0.5, 4.0)))
+    assert [attempt.provider for attempt in done.attempts] == ["p0", "p1"]
+
+
+@pytest.mark.parametrize(("patience_s", "tried"), [(1.0, ["p0"]), (1.25, ["p0", "p1"])])
+async def test_nobody_is_asked_at_the_deadline(autojump_clock, patience_s, tried):
+    """An answer could only come too late; a quarter of a second is a time to try."""
+    dispatcher = dispatcher_of([FakeCircuit(NOT_SENT, takes_s=1.0), FakeCircuit(SENT)])
+    done = await dispatcher.dispatch(send(), deadline=trio.current_time() + patience_s)
+    assert [attempt.provider for attempt in done.attempts] == tried
