@@ -124,7 +124,8 @@ class Send:
     """The question put to a circuit: send this message, known to us by this id.
 
     ``id`` is the UUIDv4 that ``POST /email`` answers with. It travels with the message
-    (as custom argument, variable or header) so that a duplicate can be traced.
+    (as custom argument, variable or header) so that a duplicate can be traced; to a provider that
+    recognises repetitions, one made of the caller's key travels in its place.
     ``request_key`` ties the log lines of one HTTP request together. ``owner`` is the name of the
     API key that sent it, ``idempotency_key`` the caller's own name for the message, if it has one.
     """

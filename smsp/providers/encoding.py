@@ -14,7 +14,7 @@ import trio
 
 from smsp.mail import LARGE_BYTES, Send, is_large
 from smsp.providers.body import Body
-from smsp.providers.idempotency import key_of
+from smsp.providers.idempotency import key_of, repeatable
 from smsp.providers.protocols import Adapter, HttpCall, SigningAdapter, keys, signs
 
 __all__ = ["ENCODERS_MAX", "LARGE_BYTES", "Encoder", "is_large"]
@@ -51,9 +51,10 @@ class Encoder:
 
 
 def _call(adapter: Adapter, send: Send) -> HttpCall:
-    call = adapter.encode(send)
     if keys(adapter):
-        call = adapter.keyed(call, key_of(send, call))
+        call = adapter.encode(repeatable(send))
+        return adapter.keyed(call, key_of(send, call))
+    call = adapter.encode(send)
     if signs(adapter) and isinstance(call.body, Body):
         # What is signed is a digest of all of it, which a body remembers.
         assert call.body.sha256

@@ -227,7 +227,12 @@ async def test_a_call_that_raises_after_it_took_effect_counts_as_a_fault(autojum
     async with running() as rig:
         reply = await rig.ask(Act(raises=ValueError("a bug")))
         assert reply == Unanswered("failed", committed=True)
-        assert rig.now_shows.state == "open"
+        shown = rig.now_shows
+        assert (shown.state, shown.reason, shown.last_failure.reason) == (
+            "open",
+            "failed",
+            "failed",
+        )
 
 
 async def test_a_bug_that_shows_while_a_call_is_cancelled_costs_that_call_only(autojump_clock):

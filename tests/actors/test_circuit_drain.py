@@ -242,3 +242,17 @@ async def test_a_circuit_whose_supervisor_never_came_up_keeps_nobody_waiting(aut
         await rig.supervisor.run()
     assert await rig.ask(within_s=inf) == Refused(Refusal.STOPPED)
     assert not (await rig.circuit.release()).alive
+
+
+async def test_a_cut_leaves_a_settling_call_to_tell_its_end(autojump_clock):
+    """Its asker has been answered. As long as the circuit waits for another to go away, what it
+    turns out to be is still worth knowing."""
+    async with running() as rig:
+        await rig.ask(Act(Success(), after_s=3.0), within_s=0.5)
+        rig.begin(Act(before_s=100.0, closing_s=5.0))
+        await rig.at(1.0)
+        rig.supervisor.cut()
+        await rig.at(10.0)
+        told = [(settled.reply, settled.seconds) for settled in rig.seen.of(Settled)]
+        assert told == [(Answered(Success()), 3.0)]
+        assert not rig.now_shows.alive

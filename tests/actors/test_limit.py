@@ -59,6 +59,26 @@ def test_it_halves_at_most_once_per_call_time():
         assert limit.at(now) == expected
 
 
+def test_a_halving_before_it_closed_spares_none_after():
+    """What was under way together before is over: the first trouble since is a new one."""
+    limit = InFlightLimit(64, CALL_S, now=0.0)
+    limit.congested(0.0)
+    limit.narrow(0.5)
+    for _ in range(7):
+        limit.success(0.5)
+    limit.congested(1.0)
+    assert limit.at(1.0) == 4
+
+
+def test_successes_beyond_the_ceiling_are_not_saved_up():
+    """The next trouble halves the ceiling, and no more than that was ever allowed."""
+    limit = InFlightLimit(8, CALL_S, now=0.0)
+    for _ in range(100):
+        limit.success(0.0)
+    limit.congested(0.0)
+    assert limit.at(0.0) == 4
+
+
 def test_it_never_falls_below_one():
     """One call at a time is the least that still finds out."""
     limit = InFlightLimit(4, CALL_S, now=0.0)

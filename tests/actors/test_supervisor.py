@@ -67,6 +67,19 @@ async def test_the_sixth_crash_in_thirty_seconds_is_quarantined(autojump_clock):
         assert len(rig.far.probed_at) == probes
 
 
+@pytest.mark.parametrize(("last_at", "state"), [(30.0, "quarantined"), (30.25, "closed")])
+async def test_thirty_seconds_from_the_first_crash_to_the_sixth(
+    autojump_clock, last_at: float, state: str
+):
+    """Six within them are too many; a moment later the first is forgotten."""
+    async with running(beside=True) as rig:
+        begun_at = trio.current_time()
+        for moment in (0.0, 6.0, 12.0, 18.0, 24.0, last_at):
+            await rig.at(begun_at + moment)
+            await crash(rig)
+        assert rig.now_shows.state == state
+
+
 async def test_crashes_further_apart_are_borne_for_ever(autojump_clock):
     """Five in any thirty seconds is the limit, not five in all."""
     async with running(beside=True) as rig:

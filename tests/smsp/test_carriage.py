@@ -223,6 +223,51 @@ def test_a_request_that_repeats_its_recipients_counts_them_as_often():
     assert why_not_carried(send().mail, Capabilities(**limits, repeats_to=True)) is None
 
 
+def test_what_a_repeated_recipient_takes():
+    """For each recipient the whole of To: every mailbox as it is written, with its quotes, a comma
+    and a space."""
+    mail = send(to=(mailbox("ann@example.org", "Änn"), BOB), cc=(EVE,)).mail
+    all_of_to = len("Änn <ann@example.org>".encode()) + 4 + len("bob@example.org") + 4
+    needed = mime_bytes(mail) + 3 * all_of_to
+
+    exactly, less = (
+        Capabilities(bytes_max=bound, repeats_to=True) for bound in (needed, needed - 1)
+    )
+    assert why_not_carried(mail, exactly) is None
+    assert why_not_carried(mail, less) is Reason.TOO_LARGE
+
+
+@pytest.mark.parametrize("short", ["subject", "text", "html"])
+def test_each_text_must_be_long_enough(short):
+    """Where a provider takes none that is shorter; what is not there is the shortest."""
+    texts = dict.fromkeys(("subject", "text", "html"), "1234567890")
+    limits = Capabilities(text_min=10)
+
+    assert why_not_carried(send(**texts).mail, limits) is None
+    assert why_not_carried(send(**(texts | {short: "123456789"})).mail, limits) is not None
+    del texts[short]
+    assert why_not_carried(send(**texts).mail, limits) is Reason.TEXT_TOO_SHORT
+
+
+@pytest.mark.parametrize(
+    ("filename", "reason"),
+    [
+        ("a.pdf", None),
+        ("A.PDF", None),
+        ("a.exe.pdf", None),
+        ("a.pdf.exe", Reason.FILE_TYPE),
+        ("a.", Reason.FILE_TYPE),
+        ("", Reason.FILE_TYPE),
+    ],
+)
+def test_the_last_extension_counts(filename, reason):
+    """However it is spelt."""
+    limits = Capabilities(file_extensions=frozenset({"pdf"}))
+    files = (Attachment("b.pdf", "application/pdf", b"1"), Attachment(filename, "a/b", b"1"))
+
+    assert why_not_carried(send(attachments=files).mail, limits) is reason
+
+
 def test_nothing_is_looked_at_after_the_first_reason():
     """It is asked for each provider, and what comes later takes longer."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from smsp import dispatcher, ledger, listener, serve
+from smsp import dispatcher, ledger, listener, outcome, serve
 from smsp.caller import Limits
 from smsp.providers import exchange, idempotency, pool
 from smsp.web import body, rates, replies, send_options
@@ -24,6 +24,7 @@ PROMISED = [
     ("SMSP-Deadline from 0.05 s", send_options.DEADLINE_S_MIN, 0.05),
     ("to 300 s", send_options.DEADLINE_S_MAX, 300),
     ("an Idempotency-Key of 256 characters", send_options.KEY_CHARACTERS_MAX, 256),
+    ("100 refused recipients by name", outcome.REFUSED_LISTED_MAX, 100),
     ("detail of 200 characters", replies.DETAIL_CHARACTERS_MAX, 200),
     ("a hold of a week", HOLD_S_MAX, 604_800),
     ("a body in 60 s", body.BODY_S_MAX, 60),

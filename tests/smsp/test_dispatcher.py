@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from math import inf
+from random import Random
 
 import pytest
 import trio
@@ -231,6 +233,62 @@ async def test_retry_after_of_the_route(autojump_clock):
     assert done.retry_after_s == 20
 
 
+# -- an operator's orders
+
+
+class HeldCircuit(FakeCircuit):
+    """Remembers what it was ordered, and shows that."""
+
+    def __init__(self, name):
+        super().__init__(SENT, snapshot(name))
+        self.orders = []
+
+    async def hold(self, *, open, until):  # noqa: A002 - the state
+        self.orders.append(("open" if open else "closed", until))
+        return snapshot(self.snapshot.name, state="held_open" if open else "held_closed")
+
+    async def release(self):
+        self.orders.append("auto")
+        return snapshot(self.snapshot.name)
+
+
+@pytest.mark.parametrize(
+    ("state", "for_s", "order", "shown"),
+    [
+        ("open", None, ("open", inf), "held_open"),
+        ("closed", None, ("closed", inf), "held_closed"),
+        ("open", 60.0, ("open", 67.0), "held_open"),
+        ("closed", 0.5, ("closed", 7.5), "held_closed"),
+        ("auto", None, "auto", "closed"),
+    ],
+)
+async def test_an_order_reaches_the_circuit_of_that_name(
+    autojump_clock, state, for_s, order, shown
+):
+    """And no other; what it shows then is the answer. A time is counted from the order on."""
+    circuits = [HeldCircuit("p0"), HeldCircuit("p1")]
+    dispatcher = dispatcher_of(circuits)
+    await trio.sleep_until(7.0)
+    after = await dispatcher.order("p1", state, for_s)
+    assert [circuit.orders for circuit in circuits] == [[], [order]]
+    assert (after.name, after.state) == ("p1", shown)
+
+
+# -- by weight
+
+
+def test_with_a_random_the_order_is_drawn_for_each_message():
+    """By the weights; without one it is the order of the settings, each time."""
+    destinations = {
+        name: Destination(FakeCircuit(SENT), Candidate(name, Capabilities(), weight=weight))
+        for name, weight in (("small", 1), ("large", 9))
+    }
+    plain, drawn = (Dispatcher(destinations, Failover.SAFE, random) for random in (None, Random(1)))
+    assert {plain.route(send().mail).names for _ in range(50)} == {("small", "large")}
+    first = Counter(drawn.route(send().mail).names[0] for _ in range(1_000))
+    assert 850 < first["large"] < 950
+
+
 # -- what is known only later
 
 
@@ -302,3 +360,23 @@ def test_nobody_else_is_tried_for_a_caller_whose_patience_went_on_in_a_stall(
 
     done = live(program, World((0.5, 4.0)))
     assert (done.outcome, [attempt.provider for attempt in done.attempts]) == (outcome, tried)
+
+
+def test_a_stall_before_a_message_came_is_not_held_against_it():
+    """Its caller's patience has begun since."""
+    dispatcher = dispatcher_of([FakeCircuit(NOT_SENT, takes_s=1.0), FakeCircuit(SENT)])
+
+    async def program():
+        await trio.sleep(2.0)
+        return await dispatcher.dispatch(send(), deadline=trio.current_time() + 4.0)
+
+    done = live(program, World((0.5, 4.0)))
+    assert [attempt.provider for attempt in done.attempts] == ["p0", "p1"]
+
+
+@pytest.mark.parametrize(("patience_s", "tried"), [(1.0, ["p0"]), (1.25, ["p0", "p1"])])
+async def test_nobody_is_asked_at_the_deadline(autojump_clock, patience_s, tried):
+    """An answer could only come too late; a quarter of a second is a time to try."""
+    dispatcher = dispatcher_of([FakeCircuit(NOT_SENT, takes_s=1.0), FakeCircuit(SENT)])
+    done = await dispatcher.dispatch(send(), deadline=trio.current_time() + patience_s)
+    assert [attempt.provider for attempt in done.attempts] == tried

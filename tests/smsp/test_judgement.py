@@ -15,7 +15,7 @@ from actors import (
     Unanswered,
 )
 from actors import Refused as CircuitRefused
-from smsp.judgement import OutcomeJudge, result_of
+from smsp.judgement import OutcomeJudge, goes_on, result_of
 from smsp.outcome import Blame, NotSent, Reason, Refused, Rejected, Sent, Unknown
 
 JUDGE = OutcomeJudge()
@@ -124,3 +124,22 @@ def test_a_write_that_went_on_too_slowly():
 
     assert result_of(slow) == NotSent(Reason.SLOW_UPLOAD, Blame.NOBODY)
     assert result_of(stuck) == NotSent(Reason.DEADLINE, Blame.NOBODY)
+
+
+@pytest.mark.parametrize(
+    ("reply", "going_on"),
+    [
+        (Unanswered(Cause.TIMEOUT, committed=True), True),
+        (Unanswered(Cause.DEADLINE, committed=True), True),
+        (Unanswered(Cause.CUT, committed=True), False),
+        (Unanswered(Cause.FAILED, committed=True), False),
+        (Unanswered(Cause.TIMEOUT, committed=False), False),
+        (Unanswered(Cause.DEADLINE, committed=False), False),
+        (Answered(Sent("id")), False),
+        (Answered(Unknown(Reason.TIMEOUT)), False),
+        (CircuitRefused(Refusal.OPEN), False),
+    ],
+)
+def test_what_goes_on(reply, going_on):
+    """A call that was written, and whose time was up; every other end is the last of it."""
+    assert goes_on(reply) is going_on

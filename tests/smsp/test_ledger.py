@@ -207,6 +207,50 @@ def test_when_full_the_oldest_finished_key_goes():
     assert ledger.begin(claim(key="0", owner="app0"), 5.0) == Begun()
 
 
+def test_what_has_grown_old_was_not_forgotten_too_early():
+    """Only what had to go before its day was over is counted: an operator raises the bound then."""
+    ledger = Ledger(4)
+    sent_before(ledger, "sent")
+    assert ledger.begin(claim(key="new"), 2.0 + KEPT_S) == Begun()
+    assert (ledger.keys, ledger.forgotten) == (1, 0)
+
+
+def test_news_of_a_message_that_is_forgotten():
+    """Nobody can ask for it any more; that is no error."""
+    ledger = Ledger(4)
+    ledger.settle(uuid4(), "mailgun", Sent("late"), 1.0)
+    assert ledger.keys == 0
+
+
+def test_a_day_begins_with_the_answer():
+    """Not with the question: a call may have settled for long."""
+    ledger = Ledger(4)
+    first = claim()
+    ledger.begin(first, 0.0)
+    ledger.end(first.id, done(first.id, "sent"), 500.0)
+    assert isinstance(ledger.begin(claim(), 500.0 + KEPT_S), Replay)
+
+
+def test_a_call_that_settles_at_one_provider_is_not_over_at_another():
+    """Two may go on for one message; and each tells once."""
+    ledger = Ledger(4)
+    first = claim()
+    ledger.begin(first, 0.0)
+    unknown = Unknown(Reason.TIMEOUT)
+    attempts = tuple(Attempt(name, unknown, 2.0) for name in ("mailgun", "sendgrid"))
+    both = Route(("mailgun", "sendgrid"), ())
+    going_on = frozenset(both.names)
+    ledger.end(first.id, Dispatched(first.id, "unknown", attempts, both, None, going_on), 4.0)
+
+    ledger.settle(first.id, "mailgun", NotSent(Reason.THROTTLED, Blame.THROTTLE), 5.0)
+    half = ledger.find(first.id, "app", 5.0)
+    assert (half.over, half.answer.outcome) == (False, "unknown")
+    ledger.settle(first.id, "sendgrid", Sent("late"), 6.0)
+    whole = ledger.find(first.id, "app", 6.0)
+    assert (whole.over, whole.answer.outcome) == (True, "sent")
+    assert [one.provider for one in whole.answer.attempts] == ["mailgun", "sendgrid"]
+
+
 def test_one_api_key_has_half_of_the_ledger():
     """It forgets its own oldest, and nobody else's."""
     ledger = Ledger(4)

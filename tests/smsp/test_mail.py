@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from smsp.mail import Attachment, Mail, Mailbox, Send, fingerprint
+from smsp.mail import Attachment, Mail, Mailbox, Send, fingerprint, is_large
 from smsp.mime_size import mime_bytes
 
 ALICE = Mailbox("alice", "bücher.example", "xn--bcher-kva.example", "Alice")
@@ -132,3 +132,29 @@ def test_the_fingerprint_is_of_the_message_and_not_of_its_spelling():
 
     assert fingerprint(same) == fingerprint(mail)
     assert len({fingerprint(mail), *map(fingerprint, others)}) == 1 + len(others)
+
+
+@pytest.mark.parametrize(
+    ("fields", "large"),
+    [
+        ({"text": "a" * 1_000_000, "html": "a" * 48_576}, False),
+        ({"text": "a" * 1_000_000, "html": "a" * 48_577}, True),
+        ({"text": "a", "attachments": (Attachment("a", "b/c", b"x" * 1_048_576),)}, True),
+        ({"to": (BOB,) * 1_499, "tags": ("a",)}, False),
+        ({"to": (BOB,) * 1_499, "tags": ("a", "b")}, True),
+        *(({name: (BOB,) * 1_500}, True) for name in ("cc", "bcc", "reply_to")),
+        ({"tags": ("a",) * 1_500}, True),
+        ({"attachments": (Attachment("a", "b/c", b""),) * 1_500}, True),
+        *(({name: {str(n): "" for n in range(1_500)}}, True) for name in ("headers", "metadata")),
+        ({"subject": "s" * 800, "tags": ("t",) * 16, "metadata": {"n": "v" * 15_583}}, False),
+        ({"subject": "s" * 800, "tags": ("t",) * 16, "metadata": {"n": "v" * 15_584}}, True),
+        ({"subject": "s" * 800, "tags": ("t",) * 16, "headers": {"n": "v" * 15_584}}, True),
+        ({"cc": (replace(BOB, name="n" * 16_385),) * 1}, False),
+        ({"cc": (replace(BOB, name="n" * 965),) * 17}, True),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else None,
+)
+def test_what_is_gone_through_in_a_thread(fields, large):
+    """Above 1 MiB of bodies and files, 1,500 recipients, headers and the like, or 16 KiB of what
+    stands in headers, where that is more than a few things."""
+    assert is_large(Mail(**({"sender": BOB, "to": (BOB,)} | fields))) is large

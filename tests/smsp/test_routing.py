@@ -96,6 +96,49 @@ def test_only_for_its_sender_domains():
     assert way.skipped == (Skipped("theirs", Reason.SENDER_NOT_ROUTED),)
 
 
+@pytest.mark.parametrize("sender", ["shop@bücher.example", "shop@xn--bcher-kva.example"])
+def test_an_international_domain_is_the_same_in_either_spelling(sender):
+    """Settings hold it as the DNS does; senders write it as they read it."""
+    ours = Candidate("ours", ANYTHING, frozenset({"xn--bcher-kva.example"}))
+    theirs = Candidate("theirs", ANYTHING, frozenset({"bucher.example"}))
+
+    way = route(send(sender=mailbox(sender)).mail, (theirs, ours))
+
+    assert (way.names, way.skipped) == (
+        ("ours",),
+        (Skipped("theirs", Reason.SENDER_NOT_ROUTED),),
+    )
+
+
+@pytest.mark.parametrize(
+    ("pin", "names", "skipped"),
+    [
+        (None, ("ours",), [("theirs", Reason.SENDER_NOT_ROUTED)]),
+        ("ours", ("ours",), [("theirs", Reason.NOT_PINNED)]),
+        ("theirs", (), [("theirs", Reason.SENDER_NOT_ROUTED), ("ours", Reason.NOT_PINNED)]),
+    ],
+)
+def test_a_pin_beside_sender_domains(pin, names, skipped):
+    """A pin leaves the others out, and is no way around the domains of its own provider."""
+    ours = Candidate("ours", ANYTHING, frozenset({"example.com"}))
+    theirs = Candidate("theirs", ANYTHING, frozenset({"example.net"}))
+
+    way = route(send(provider=pin).mail, (theirs, ours))
+
+    assert way.names == names
+    assert [(skip.provider, skip.reason) for skip in way.skipped] == skipped
+
+
+def test_a_share_is_one_where_nothing_is_said():
+    """Beside a provider of weight 1 it gets half."""
+    candidates = [Candidate("one", ANYTHING), Candidate("two", ANYTHING, weight=1)]
+    random = Random(1)
+
+    first = Counter(by_weight(candidates, random)[0].name for _ in range(2_000))
+
+    assert abs(first["one"] / 2_000 - 0.5) < 0.05
+
+
 def test_shares_are_those_of_the_weights():
     """Over 10,000 messages each provider comes first within 2 points of its share."""
     weights = {"one": 1, "two": 3, "three": 6}

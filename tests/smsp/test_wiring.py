@@ -12,21 +12,26 @@ from smsp.providers.http import HttpProvider
 from smsp.providers.mock import MockProvider
 from smsp.providers.probes import ProbedByMessage
 from smsp.providers.smtp_provider import SmtpProvider
+from smsp.providers.transport import Transport
 from smsp.settings import load
 from smsp.telemetry import Telemetry
 from smsp.wiring import house, providers
 from tests.kit.environments import KEY, MAILGUN, MOCK
-from tests.kit.mails import send
+from tests.kit.far_http import Answer, Far, Script
+from tests.kit.mails import mailbox, send
 from tests.kit.web import Client, FakeLog, message
 
 BOTH = {**MAILGUN, "SMSP_SG_API_KEY": "sendgrid-secret"}
 
 
 @asynccontextmanager
-async def running_house(environ):
+async def running_house(environ, transport_for=Transport):
     """A house of these settings with its actors running, and its log."""
     log = FakeLog()
-    async with house(load(environ), Telemetry(log)) as built, trio.open_nursery() as nursery:
+    async with (
+        house(load(environ), Telemetry(log), transport_for) as built,
+        trio.open_nursery() as nursery,
+    ):
         await nursery.start(built.supervisor.run)
         yield built, log
         nursery.cancel_scope.cancel()
@@ -56,6 +61,24 @@ async def test_a_message_is_counted_for_as_long_as_a_provider_has_it(autojump_cl
                 assert share.grow(2**28) is is_free
 
 
+async def test_a_repetition_after_a_crash_is_known_to_the_provider(autojump_clock):
+    """Of a node's first life nothing is left; its second says the same with the same key."""
+    took_it = Script(answer=Answer(200, {}, (b'{"id": "m-1"}',)))
+    environ = MAILGUN | {"SMSP_PROVIDERS": "resend", "SMSP_RESEND_API_KEY": "resend-secret"}
+    lives = []
+    for _ in range(2):
+        far = Far(took_it)
+        async with running_house(environ, lambda *_, far=far: far) as (built, _):
+            client = Client(built.services)
+            headers = {"Idempotency-Key": "order-42", "Content-Type": "application/json"}
+            sent = await client.ask("/email", "POST", key=KEY, headers=headers, data=message())
+        (seen,) = far.seen
+        lives.append((sent.json["id"], seen.request.headers["Idempotency-Key"], bytes(seen.body)))
+    first, second = lives
+    assert first[0] != second[0]
+    assert first[1:] == second[1:]
+
+
 async def test_one_circuit_for_each_provider(autojump_clock):
     """Providers keep their order; each has a circuit of its own, with its own bounds."""
     environ = {**BOTH, "SMSP_MAX_IN_FLIGHT": "300", "SMSP_SENDGRID_MAX_IN_FLIGHT": "5"}
@@ -81,6 +104,23 @@ async def test_way_of_a_message(autojump_clock):
         mailroom = built.services.mailroom
         assert mailroom.route(send().mail).names == ("mailgun", "sendgrid")
         assert mailroom.route(send(provider="sendgrid").mail).names == ("sendgrid",)
+
+
+async def test_sender_domains_and_weights_of_the_settings(autojump_clock):
+    """An international domain is set in its ASCII form, a weight of nothing comes last."""
+    environ = {
+        **BOTH,
+        "SMSP_SENDGRID_FROM_DOMAINS": "XN--Bcher-KVA.example,example.com",
+        "SMSP_MAILGUN_WEIGHT": "0",
+        "SMSP_ROUTING": "weighted",
+    }
+    async with running_house(environ) as (built, _):
+        mailroom = built.services.mailroom
+        for _ in range(20):
+            ours = mailroom.route(send(sender=mailbox("shop@bücher.example")).mail)
+            assert ours.names == ("sendgrid", "mailgun")
+        other = mailroom.route(send(sender=mailbox("shop@example.net")).mail)
+        assert other.names == ("mailgun",)
 
 
 async def test_every_provider_has_its_own_transports():

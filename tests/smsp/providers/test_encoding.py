@@ -68,3 +68,46 @@ async def test_what_will_be_signed_is_digested_there_too():
     assert isinstance(call.body, Body)
     assert "sha256" in vars(call.body)
     assert "sha256" not in vars(adapter.encode(message).body)
+
+
+class Keyed(Watched):
+    """One whose provider knows repetitions: of its call a digest is made."""
+
+    def keyed(self, call, key):
+        return call
+
+
+class Signed(Watched):
+    """One that signs its calls."""
+
+    def sign(self, call, at):
+        self.threads.append(threading.current_thread())
+        return call
+
+
+@pytest.mark.parametrize(
+    ("adapter", "attached_bytes", "aside"),
+    [
+        (Watched(), 200_000, False),
+        (Keyed(), 94_400, False),
+        (Keyed(), 94_600, True),
+        (Signed(), 94_400, False),
+        (Signed(), 94_600, True),
+    ],
+    ids=["plain", "keyed", "keyed and long", "signed", "signed and long"],
+)
+async def test_what_is_digested_goes_aside_sooner(adapter, attached_bytes, aside):
+    """Above 128 KiB as it is mailed, since all of it is gone through then."""
+    message = send(attachments=(Attachment("a.bin", "a/b", b"a" * attached_bytes),))
+    assert (message.mail.mime_bytes > 131_072) is (attached_bytes > 94_500)
+    await Encoder().call(adapter, message)
+    assert [thread is not threading.current_thread() for thread in adapter.threads] == [aside]
+
+
+@pytest.mark.parametrize(("body_bytes", "aside"), [(1_048_576, False), (1_048_577, True)])
+async def test_what_is_large_is_signed_aside(body_bytes, aside):
+    """Above 1 MiB, for the moment at which that is done."""
+    adapter = Signed()
+    call = HttpCall("POST", "https://provider.invalid/", (), b"a" * body_bytes)
+    assert await Encoder().signed(adapter, call, lambda: None) is call
+    assert [thread is not threading.current_thread() for thread in adapter.threads] == [aside]

@@ -8,6 +8,7 @@ import trio
 from actors import Answered, Cause, Settled, Unanswered
 from smsp.outcome import Blame, NotSent, Reason, Sent, Unknown
 from smsp.providers.http import HttpProvider
+from smsp.providers.mailgun import Mailgun
 from smsp.providers.phases import Phase
 from smsp.providers.sendgrid import SendGrid
 from tests.kit.circuits import running_circuit
@@ -109,3 +110,37 @@ async def test_probe_closes_the_circuit(autojump_clock):
         assert (circuit.snapshot.state, len(far.seen)) == ("open", 2)
         await trio.sleep_until(16.0)
         assert (circuit.snapshot.state, len(far.seen)) == ("closed", 3)
+
+
+REVOKED = Script(answer=Answer(401, {}, (b"Forbidden",)))
+QUEUED = Script(answer=Answer(200, {}, (b'{"id": "<m-1>", "message": "Queued."}',)))
+QUEUES = Script(answer=Answer(200, {}, (b'{"regular": {"is_disabled": false}}',)))
+
+
+@pytest.mark.parametrize(
+    ("message", "probes", "closed_at", "told"),
+    [
+        # A key that may only send: its look is passed over, and told of.
+        (Script(answer=Answer(500)), [REVOKED, QUEUED], 5.0, [Reason.UNAUTHORISED]),
+        # A key that was revoked: what its look is told may be just that. A minute each time.
+        (REVOKED, [REVOKED, QUEUES, QUEUED], 120.0, []),
+    ],
+    ids=["may only send", "revoked"],
+)
+async def test_a_refused_look_after_a_message(autojump_clock, message, probes, closed_at, told):
+    """A probe in test mode might pass without a valid key: what a message was told decides."""
+    heard = []
+    far, probe_far = Far(message), Far(*probes)
+    mailgun = Mailgun(api_key="a-key", domain="mg.example.com")
+    provider = HttpProvider(
+        mailgun, far, probe_far, mailbox("a@b.example"), TIMEOUT_S, status_forbidden=heard.append
+    )
+    async with running_circuit(provider, timeout_s=TIMEOUT_S) as circuit:
+        await circuit.ask(send(), deadline=10.0)
+        assert circuit.snapshot.state == "open"
+        version = circuit.snapshot.version
+        with trio.fail_after(1000.0):
+            while circuit.snapshot.state == "open":
+                version = (await circuit.changed(version)).version
+        assert (trio.current_time(), heard) == (closed_at, told)
+        assert probe_far.scripts == []
