@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from math import inf
 
+import trio
+
 from actors import Answered, Fault, Moved, Neutral, Probed, SlowCalls, Snapshot, Success, Transition
 from actors.notices import Failure, ProbeRecord
-from tests.kit.actors import DOWN, HUNG_S, Act, running
+from tests.kit.actors import DOWN, HUNG_S, Act, Rig, config, running
 
 
 async def test_every_field_of_a_circuit_that_has_lived(autojump_clock):
@@ -121,3 +123,34 @@ async def test_a_probe_that_we_could_not_make_is_made_again_after_the_same_wait(
         assert (shown.state, shown.reason, shown.due_at) == ("open", "no_resources", 10.0)
         assert (await rig.at(10.0)).state == "closed"
         assert await rig.ask() == Answered(Success())
+
+
+async def test_a_circuit_can_be_read_before_it_runs(autojump_clock):
+    """Whoever looks early sees one that is not there yet."""
+    shown = Rig(config()).now_shows
+    assert (shown.version, shown.state, shown.reason) == (1, "closed", "started")
+    assert (shown.alive, shown.in_flight, shown.limit, dict(shown.counts)) == (False, 0, 8, {})
+
+
+async def test_a_task_is_named_after_its_circuit(autojump_clock):
+    """Who looks at the tree of tasks sees what each is for."""
+    async with running(Act(after_s=1.0)) as rig:
+        rig.begin(Act(after_s=1.0))
+        await rig.quiet()
+        assert "call:far" in names_of_tasks()
+        await rig.at(1.0)
+        await rig.trip()
+        await rig.at(6.0)
+        assert "probe:far" in names_of_tasks()
+
+
+def names_of_tasks() -> set[str]:
+    """Of every task of the run."""
+    names: set[str] = set()
+    tasks = [trio.lowlevel.current_root_task()]
+    while tasks:
+        task = tasks.pop()
+        assert task is not None
+        names.add(task.name)
+        tasks.extend(child for nursery in task.child_nurseries for child in nursery.child_tasks)
+    return names

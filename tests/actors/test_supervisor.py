@@ -151,6 +151,16 @@ async def test_a_quarantined_circuit_drains_at_once(autojump_clock):
         assert trio.current_time() == 0.0
 
 
+async def test_a_quarantined_circuit_is_cut_at_once(autojump_clock):
+    """Nor does whoever leaves in a hurry."""
+    async with running(beside=True) as rig:
+        await crash_times(rig, 6)
+        rig.circuit.cut()
+        assert not (await rig.quiet()).alive
+        assert await rig.ask() == Refused(Refusal.DRAINING)
+        assert trio.current_time() == 0.0
+
+
 async def test_a_crash_while_draining_is_not_quarantined(autojump_clock):
     """An actor that is leaving anyway has nothing to wait for."""
     async with running(beside=True, intensity=Intensity(restarts_max=1)) as rig:
