@@ -23,7 +23,7 @@ from tests.sampled_mutants.nearest import Chooser
 from tests.sampled_mutants.report import Tried, score, survivors, table
 from tests.sampled_mutants.sample import sample
 from tests.sampled_mutants.scope import TESTS_LEFT_OUT, files
-from tests.sampled_mutants.trial import Copy, patience_s
+from tests.sampled_mutants.trial import Copy, Fate, patience_s
 
 ROOT = Path(__file__).resolve().parents[2]
 TRIED_MIN = 100
@@ -124,11 +124,15 @@ def _tried(
     def attempt(mutant: Mutant) -> Tried | None:
         if time.monotonic() >= ends_at:
             return None
-        tests = chooser.tests(mutant)
+        turns = chooser.turns(mutant)
+        fate = Fate.UNSEEN
         with borrowed() as copy:
-            fate = copy.attempt(mutant, tests, patience_s(chooser.expected_s(tests)))
+            for tests in turns:
+                fate = copy.attempt(mutant, tests, patience_s(chooser.expected_s(tests)))
+                if fate.killed:
+                    break
         _say(f"{fate.value}: {mutant.path}:{mutant.lines.start} {mutant.function}")
-        return Tried(mutant, fate, len(tests))
+        return Tried(mutant, fate, sum(map(len, turns)))
 
     with ThreadPoolExecutor(len(copies)) as threads:
         yield from (one for one in threads.map(attempt, to_try) if one is not None)

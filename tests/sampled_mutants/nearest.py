@@ -11,6 +11,9 @@ from pathlib import PurePosixPath
 from tests.sampled_mutants.mutants import Mutant
 from tests.sampled_mutants.witness import Witnesses
 
+NEAR_FILES = 2
+"""How many files of tests are collected for a mutant at first."""
+
 
 @dataclass(frozen=True)
 class Chooser:
@@ -29,6 +32,15 @@ class Chooser:
                 break
             chosen.append(test)
         return chosen
+
+    def turns(self, mutant: Mutant) -> list[list[str]]:
+        """The tests in two turns: most mutants fall to the nearest, and to collect the others takes
+        longer than to run them."""
+        tests = self.tests(mutant)
+        files = list(dict.fromkeys(test.partition("::")[0] for test in tests))[:NEAR_FILES]
+        near = [test for test in tests if test.partition("::")[0] in files]
+        rest = [test for test in tests if test.partition("::")[0] not in files]
+        return [turn for turn in (near, rest) if turn]
 
     def expected_s(self, tests: Iterable[str]) -> float:
         """What they took while they were watched."""

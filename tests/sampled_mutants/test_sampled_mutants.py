@@ -135,10 +135,13 @@ def test_the_nearest_tests_come_first(found: list[Mutant]) -> None:
     }
     chooser = Chooser(Witnesses(by_line, {everything: 9.0, near: 1.0, far: 1.0}), 5.0)
     assert chooser.tests(changed) == [near, far]
+    assert chooser.turns(changed) == [[near, far]]
     assert chooser.expected_s([near, far]) == 2.0
     patient = Chooser(chooser.witnesses, 50.0)
     constant = by_change(found, "- LIMIT = 10_000\n+ LIMIT = 10001")
     assert patient.tests(changed) == [near, far, everything]
+    assert patient.turns(changed) == [[near, far], [everything]]
+    assert Chooser(Witnesses({}, {}), 5.0).turns(changed) == []
     assert set(patient.tests(constant)) == {near, far, everything, other}
 
 
@@ -159,11 +162,6 @@ def test_what_becomes_of_a_mutant(
     tests = ["tests/test_box.py::test_full"]
     assert copy.attempt(by_change(found, change), tests, seconds) is fate
     assert (copy.folder / "smsp" / "box.py").read_text("utf-8") == SOURCE
-
-
-def test_what_no_test_runs_survives(found: list[Mutant], tmp_path: Path) -> None:
-    """Nothing is started for it."""
-    assert Copy(tmp_path).attempt(found[0], [], 60.0) is Fate.UNSEEN
 
 
 def test_the_score_is_of_those_tried(found: list[Mutant]) -> None:
