@@ -131,7 +131,8 @@ def _tried(
                 fate = copy.attempt(mutant, tests, patience_s(chooser.expected_s(tests)))
                 if fate.killed:
                     break
-        _say(f"{fate.value}: {mutant.path}:{mutant.lines.start} {mutant.function}")
+        told = f"{fate.value}: {mutant.path}:{mutant.lines.start} {mutant.function}"
+        _say(told if fate.killed else f"{told}\n{mutant.diff}")
         return Tried(mutant, fate, sum(map(len, turns)))
 
     with ThreadPoolExecutor(len(copies)) as threads:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from pathlib import PurePosixPath
 
 from tests.sampled_mutants.mutants import Mutant
@@ -23,28 +24,40 @@ class Chooser:
     seconds_max: float
     """How long the chosen ones may take together."""
 
-    def tests(self, mutant: Mutant) -> list[str]:
-        """Near is a test that is named after the module, then one that runs few lines besides."""
-        chosen, seconds = [], 0.0
-        for test in sorted(self._covering(mutant), key=lambda test: self._distance(mutant, test)):
-            seconds += self.witnesses.seconds.get(test, 0.0)
-            if chosen and seconds > self.seconds_max:
-                break
-            chosen.append(test)
-        return chosen
-
     def turns(self, mutant: Mutant) -> list[list[str]]:
-        """The tests in two turns: most mutants fall to the nearest, and to collect the others takes
-        longer than to run them."""
-        tests = self.tests(mutant)
-        files = list(dict.fromkeys(test.partition("::")[0] for test in tests))[:NEAR_FILES]
-        near = [test for test in tests if test.partition("::")[0] in files]
-        rest = [test for test in tests if test.partition("::")[0] not in files]
-        return [turn for turn in (near, rest) if turn]
+        """The tests in turns: most mutants fall to the nearest, and to collect the others takes
+        longer than to run them. A value that is made when a module is imported may be read by
+        anybody, which no line shows, so in the end all the quickest are asked."""
+        covering = self._in_time(
+            sorted(self._covering(mutant), key=lambda test: self._distance(mutant, test))
+        )
+        files = list(dict.fromkeys(map(_file, covering)))[:NEAR_FILES]
+        near = [test for test in covering if _file(test) in files]
+        rest = [test for test in covering if _file(test) not in files]
+        turns = [near, rest]
+        if not mutant.function_lines:
+            others = self.witnesses.seconds.keys() - covering
+            turns.append(self._in_time(sorted(others, key=self._cost)))
+        return [turn for turn in turns if turn]
 
     def expected_s(self, tests: Iterable[str]) -> float:
         """What they took while they were watched."""
-        return sum(self.witnesses.seconds.get(test, 0.0) for test in tests)
+        return sum(map(self._seconds, tests))
+
+    def _in_time(self, tests: Sequence[str]) -> list[str]:
+        """The first of them, but one in any case."""
+        ends_s = accumulate(map(self._seconds, tests))
+        return [
+            test
+            for number, (test, end_s) in enumerate(zip(tests, ends_s, strict=True))
+            if number == 0 or end_s <= self.seconds_max
+        ]
+
+    def _seconds(self, test: str) -> float:
+        return self.witnesses.seconds.get(test, 0.0)
+
+    def _cost(self, test: str) -> tuple[float, str]:
+        return self._seconds(test), test
 
     def _covering(self, mutant: Mutant) -> frozenset[str]:
         """Of the lines that are changed; else of the function; else, as of what runs when a module
@@ -62,8 +75,7 @@ class Chooser:
         return (
             not (named or f"[{module}" in test),
             self._reach[test],
-            self.witnesses.seconds.get(test, 0.0),
-            test,
+            *self._cost(test),
         )
 
     @cached_property
@@ -75,3 +87,7 @@ class Chooser:
             for tests in lines.values()
             for test in tests
         )
+
+
+def _file(test: str) -> str:
+    return test.partition("::")[0]

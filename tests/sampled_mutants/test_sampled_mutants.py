@@ -122,27 +122,30 @@ def test_all_that_there_is_can_be_asked_for(found: list[Mutant]) -> None:
 
 
 def test_the_nearest_tests_come_first(found: list[Mutant]) -> None:
-    """Tests of the line, the ones named after the module first, as many as there is time for; of a
-    constant all tests of the module."""
+    """Tests of the line, the ones named after the module first, as many as there is time for."""
     changed = by_change(found, "- return self.size >= LIMIT\n+ return self.size > LIMIT")
-    everything, near, far, other = "t/test_all.py::a", "t/test_box.py::b", "t/test_x.py::c", "t::d"
-    line = changed.lines.start
+    everything, near, far = "t/test_all.py::a", "t/test_box.py::b", "t/test_x.py::c"
     by_line = {
         changed.path: {
-            line: frozenset({everything, near, far}),
-            line + 3: frozenset({everything, other}),
+            changed.lines.start: frozenset({everything, near, far}),
+            changed.lines.start + 9: frozenset({everything}),
         }
     }
-    chooser = Chooser(Witnesses(by_line, {everything: 9.0, near: 1.0, far: 1.0}), 5.0)
-    assert chooser.tests(changed) == [near, far]
-    assert chooser.turns(changed) == [[near, far]]
-    assert chooser.expected_s([near, far]) == 2.0
-    patient = Chooser(chooser.witnesses, 50.0)
-    constant = by_change(found, "- LIMIT = 10_000\n+ LIMIT = 10001")
-    assert patient.tests(changed) == [near, far, everything]
-    assert patient.turns(changed) == [[near, far], [everything]]
+    watched = Witnesses(by_line, {everything: 9.0, near: 1.0, far: 1.0})
+    assert Chooser(watched, 5.0).turns(changed) == [[near, far]]
+    assert Chooser(watched, 50.0).turns(changed) == [[near, far], [everything]]
+    assert Chooser(watched, 50.0).expected_s([near, everything]) == 10.0
     assert Chooser(Witnesses({}, {}), 5.0).turns(changed) == []
-    assert set(patient.tests(constant)) == {near, far, everything, other}
+
+
+def test_a_constant_is_read_by_anybody(found: list[Mutant]) -> None:
+    """Of what is made at import, the tests of the module are asked, then the quickest of all."""
+    constant = by_change(found, "- LIMIT = 10_000\n+ LIMIT = 10001")
+    mine, other, slow = "t/test_box.py::a", "t/test_x.py::b", "t/test_y.py::c"
+    watched = Witnesses(
+        {constant.path: {20: frozenset({mine})}}, {mine: 1.0, other: 2.0, slow: 4.0}
+    )
+    assert Chooser(watched, 5.0).turns(constant) == [[mine], [other]]
 
 
 @pytest.mark.parametrize(

@@ -19,9 +19,9 @@ from tests.sampled_mutants import chosen
 from tests.sampled_mutants.mutants import Mutant
 from tests.sampled_mutants.scope import COPIED
 
-STARTING_S = 30.0
+STARTING_S = 40.0
 """To start Python and to collect the tests, on a machine that has other things to do."""
-SLOWNESS = 4.0
+SLOWNESS = 5.0
 """How many times longer than expected tests may run before the mutant counts as endless."""
 
 _NO_TESTS = 5

@@ -28,7 +28,7 @@ class Witnesses:
     tests_by_line: Mapping[str, Mapping[int, frozenset[str]]]
     """By the path of a file from the root, and the number of a line."""
     seconds: Mapping[str, float]
-    """By the name of a test: how long it ran, watched."""
+    """By the name of a test: how long it kept a processor busy, watched."""
 
 
 class Witness:
@@ -49,11 +49,11 @@ class Witness:
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         """Lines that run now are this test's."""
         self._coverage.switch_context(item.nodeid)
-        began = time.perf_counter()
+        began = time.process_time()
         try:
             return (yield)
         finally:
-            self._seconds[item.nodeid] = time.perf_counter() - began
+            self._seconds[item.nodeid] = time.process_time() - began
             self._coverage.switch_context("")
 
     def pytest_unconfigure(self) -> None:
