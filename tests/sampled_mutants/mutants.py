@@ -12,7 +12,7 @@ import libcst.matchers as m
 from libcst.metadata import MetadataWrapper, PositionProvider
 from mutmut.mutation.mutators import mutation_operators
 
-from tests.sampled_mutants.scope import TEXTS
+from tests.sampled_mutants.scope import CASELESS, TEXTS
 
 _LEFT_ALONE = m.Annotation() | m.Decorator() | m.Import() | m.ImportFrom()
 _UNTELLING = m.Call(func=m.Name("len") | m.Name("isinstance") | m.Name("TypeVar"))
@@ -85,6 +85,7 @@ class _Mutants(cst.CSTVisitor):
         self._module = module
         self._names: list[str] = []
         self._functions: list[range] = []
+        self._caseless = 0
 
     def on_visit(self, node: cst.CSTNode) -> bool:
         """Below what is left alone nothing is changed either."""
@@ -94,9 +95,14 @@ class _Mutants(cst.CSTVisitor):
             self._names.append(node.name.value)
         if isinstance(node, cst.FunctionDef):
             self._functions.append(self._lines(node))
+        self._caseless += _is_caseless(node)
         for kind, mutated in mutation_operators:
             if isinstance(node, kind):
-                self.found += (self._mutant(node, after) for after in mutated(node))
+                self.found += (
+                    self._mutant(node, after)
+                    for after in mutated(node)
+                    if self._differ(node, after)
+                )
         return True
 
     def on_leave(self, original_node: cst.CSTNode) -> None:
@@ -105,6 +111,13 @@ class _Mutants(cst.CSTVisitor):
             self._names.pop()
         if isinstance(original_node, cst.FunctionDef):
             self._functions.pop()
+        self._caseless -= _is_caseless(original_node)
+
+    def _differ(self, before: cst.CSTNode, after: cst.CSTNode) -> bool:
+        if not (self._caseless and isinstance(before, cst.SimpleString)):
+            return True
+        assert isinstance(after, cst.SimpleString)
+        return before.value.lower() != after.value.lower()
 
     def _mutant(self, before: cst.CSTNode, after: cst.CSTNode) -> Mutant:
         function = self._functions[0] if self._functions else range(0)
@@ -123,3 +136,8 @@ class _Mutants(cst.CSTVisitor):
         if position is None:  # an operator has none; its expression has a mutant of its own
             return range(0)
         return range(position.start.line, position.end.line + 1)
+
+
+def _is_caseless(node: cst.CSTNode) -> bool:
+    called = isinstance(node, cst.Call) and isinstance(node.func, cst.Name) and node.func.value
+    return called in CASELESS

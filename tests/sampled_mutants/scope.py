@@ -52,6 +52,10 @@ TEXTS = ("__all__",)
 """Names at the top of a module whose value nothing but tools reads."""
 
 
+CASELESS = ("Answer",)
+"""Who takes texts that are compared letter case aside: other letters are the same text there."""
+
+
 def files(root: Path) -> list[Path]:
     """The files in scope, in a fixed order. A glob that finds none is an error: a module moved."""
     found = []

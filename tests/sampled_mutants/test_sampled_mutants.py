@@ -99,6 +99,15 @@ def test_what_nobody_runs_is_left_alone(found: list[Mutant], untold: str) -> Non
     assert [mutant.change for mutant in found if untold in mutant.change] == []
 
 
+def test_letter_case_is_no_fault_where_it_is_left_aside(tmp_path: Path) -> None:
+    """The pattern of an answer has one mutant as a text, another text has two more."""
+    (tmp_path / "rows.py").write_text('A = Answer(r"no", f("no"))\nB = Other(r"NO")\n', "utf-8")
+    found = [mutant.change for mutant in mutants(tmp_path / "rows.py", tmp_path)]
+    assert not any('r"NO"' in change.partition("+")[2] for change in found if "Answer" in change)
+    assert any('r"no"' in change.partition("+")[2] for change in found if "Other" in change)
+    assert any('r"XXnoXX"' in change for change in found)
+
+
 def test_a_sample_is_drawn_again_by_its_seed(found: list[Mutant]) -> None:
     """The same seed draws the same mutants, another one others, and a line is drawn once."""
     drawn = [sample(found, 5, seed) for seed in ("a", "a", "b")]
