@@ -7,6 +7,8 @@
 2. All mutants of the files in scope are listed (``mutants``, ``scope``), with mutmut's mutators:
    another operator, another number, an argument less, the other branch. Lines are drawn, of each
    module its share, then a mutant of each line (``sample``). A seed draws the same ones again.
+   Left out is what no program can show: names of types, ``None`` for ``False``, other letters in a
+   pattern that is searched letter case aside; and how words for people are put.
 3. Each mutant is written into a copy of the tree, and those tests run that run its lines, the
    nearest first, until one fails or they have had their time (``trial``, ``nearest``, ``chosen``).
    Killed is a mutant at which a test fails, which cannot be imported, or which does not come to an

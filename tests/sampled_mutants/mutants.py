@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +20,8 @@ _UNTELLING = m.Call(func=m.Name("len") | m.Name("isinstance") | m.Name("TypeVar"
 """An argument less, and all that is left is a TypeError."""
 _TYPE = m.BinaryOperation(operator=m.BitOr()) | m.Subscript()
 """What stands at the top of a module and has one of these for its value is the name of a type."""
+_PROSE = re.compile(r"""f?(["'])[\w',.:;()%/-]+( [\w',.:;()%/-]+){2,}\1""")
+"""Words for people, three or more. How they are put is not pinned; that they are there is."""
 
 
 @dataclass(frozen=True)
@@ -114,10 +117,14 @@ class _Mutants(cst.CSTVisitor):
         self._caseless -= _is_caseless(original_node)
 
     def _differ(self, before: cst.CSTNode, after: cst.CSTNode) -> bool:
-        if not (self._caseless and isinstance(before, cst.SimpleString)):
-            return True
-        assert isinstance(after, cst.SimpleString)
-        return before.value.lower() != after.value.lower()
+        """Whether the change is one that a program can show."""
+        match before, after:
+            case cst.SimpleString(), cst.SimpleString() if _PROSE.fullmatch(before.value):
+                return False
+            case cst.SimpleString(), cst.SimpleString() if self._caseless:
+                return before.value.lower() != after.value.lower()
+            case _:
+                return not _only_of_false(before, after)
 
     def _mutant(self, before: cst.CSTNode, after: cst.CSTNode) -> Mutant:
         function = self._functions[0] if self._functions else range(0)
@@ -136,6 +143,27 @@ class _Mutants(cst.CSTVisitor):
         if position is None:  # an operator has none; its expression has a mutant of its own
             return range(0)
         return range(position.start.line, position.end.line + 1)
+
+
+def _only_of_false(before: cst.CSTNode, after: cst.CSTNode) -> bool:
+    """Whether ``False`` has become ``None`` and that is all: both are false, and nothing in the
+    product asks which."""
+    match before, after:
+        case ((cst.Assign() | cst.AnnAssign()), (cst.Assign() | cst.AnnAssign())):
+            pairs = [(before.value, after.value)]
+        case cst.Call(), cst.Call() if len(before.args) == len(after.args):
+            pairs = [
+                (one.value, other.value)
+                for one, other in zip(before.args, after.args, strict=True)
+                if one is not other
+            ]
+        case _:
+            return False
+    false, none = m.Name("False"), m.Name("None")
+    return all(
+        old is not None and new is not None and m.matches(old, false) and m.matches(new, none)
+        for old, new in pairs
+    )
 
 
 def _is_caseless(node: cst.CSTNode) -> bool:

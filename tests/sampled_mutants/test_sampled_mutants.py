@@ -108,6 +108,21 @@ def test_letter_case_is_no_fault_where_it_is_left_aside(tmp_path: Path) -> None:
     assert any('r"XXnoXX"' in change for change in found)
 
 
+def test_what_a_program_cannot_show_is_no_mutant(tmp_path: Path) -> None:
+    """How words for people are put, and one false value for another."""
+    text = 'def f(a=False):\n    b = False\n    raise Odd("all of it is lost", told=False)\n'
+    (tmp_path / "odd.py").write_text(text, "utf-8")
+    added = [mutant.change.partition("+ ")[2] for mutant in mutants(tmp_path / "odd.py", tmp_path)]
+    assert set(added) == {
+        "def f(a=True):",
+        "b = True",
+        'raise Odd("all of it is lost", told=True)',
+        "raise Odd(None, told=False)",
+        "raise Odd(told=False)",
+        'raise Odd("all of it is lost", )',
+    }
+
+
 def test_a_sample_is_drawn_again_by_its_seed(found: list[Mutant]) -> None:
     """The same seed draws the same mutants, another one others, and a line is drawn once."""
     drawn = [sample(found, 5, seed) for seed in ("a", "a", "b")]
