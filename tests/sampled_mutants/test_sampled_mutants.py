@@ -173,21 +173,21 @@ def test_a_constant_is_read_by_anybody(found: list[Mutant]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "seconds", "fate"),
+    ("change", "cpu_s", "fate"),
     [
-        ("- return self.size >= LIMIT\n+ return self.size > LIMIT", 60.0, Fate.KILLED),
-        ("- LIMIT = 10_000\n+ LIMIT = 10001", 60.0, Fate.SURVIVED),
-        ("- LIMIT = 10_000\n+ LIMIT = 10001", 0.0, Fate.ENDLESS),
+        ("- return self.size >= LIMIT\n+ return self.size > LIMIT", 60, Fate.KILLED),
+        ("- LIMIT = 10_000\n+ LIMIT = 10001", 60, Fate.SURVIVED),
+        ("- LIMIT = 10_000\n+ LIMIT = 10001", 0, Fate.ENDLESS),
     ],
     ids=["noticed", "not noticed", "not over"],
 )
 def test_what_becomes_of_a_mutant(
-    root: Path, found: list[Mutant], tmp_path: Path, change: str, seconds: float, fate: Fate
+    root: Path, found: list[Mutant], tmp_path: Path, change: str, cpu_s: int, fate: Fate
 ) -> None:
     """A test that fails kills it, and so does time; the copy is sound again afterwards."""
     copy = Copy.of(root, tmp_path / "copy")
     tests = ["tests/test_box.py::test_full"]
-    assert copy.attempt(by_change(found, change), tests, seconds) is fate
+    assert copy.attempt(by_change(found, change), tests, cpu_s) is fate
     assert (copy.folder / "smsp" / "box.py").read_text("utf-8") == SOURCE
 
 

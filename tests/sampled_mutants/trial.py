@@ -13,20 +13,25 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from importlib.util import cache_from_source
+from math import ceil
 from pathlib import Path
 
 from tests.sampled_mutants import chosen
 from tests.sampled_mutants.mutants import Mutant
 from tests.sampled_mutants.scope import COPIED
 
-STARTING_S = 40.0
-"""To start Python and to collect the tests, on a machine that has other things to do."""
-SLOWNESS = 5.0
+STARTING_S = 20
+"""Of a processor, to start Python and to collect the tests."""
+SLOWNESS = 4.0
 """How many times longer than expected tests may run before the mutant counts as endless."""
+OTHERS = 10.0
+"""How many times longer that may take by the clock, on a machine that has other things to do: who
+waits for ever needs no processor."""
 
 _NO_TESTS = 5
 """Pytest's exit status. A test that fails is 1; a module that cannot be imported 2, 3 or 4, by
 whoever wanted to import it."""
+_OUT_OF_TIME = {-signal.SIGXCPU, -signal.SIGKILL}
 
 
 class Fate(Enum):
@@ -43,9 +48,9 @@ class Fate(Enum):
         return self in {Fate.KILLED, Fate.ENDLESS}
 
 
-def patience_s(expected_s: float) -> float:
-    """How long tests that took so long when nothing was wrong may take now."""
-    return STARTING_S + SLOWNESS * expected_s
+def patience_s(expected_s: float) -> int:
+    """Seconds of a processor for tests that took so many when nothing was wrong."""
+    return STARTING_S + ceil(SLOWNESS * expected_s)
 
 
 @dataclass(frozen=True)
@@ -67,26 +72,26 @@ class Copy:
                 shutil.copy2(source, folder / name)
         return cls(folder)
 
-    def attempt(self, mutant: Mutant, tests: Sequence[str], seconds: float) -> Fate:
-        """Run `tests` until one fails, for so long at most."""
+    def attempt(self, mutant: Mutant, tests: Sequence[str], cpu_s: int) -> Fate:
+        """Run `tests` until one fails, for so many seconds of a processor at most."""
         names = self.folder / "chosen.json"
         names.write_text(json.dumps(tests), "utf-8")
         files = sorted({test.split("::")[0] for test in tests})
         with self._spoilt(mutant):
             status = self.pytest(
                 ["-p", chosen.__name__, "-x", "-q", "-n", "0", *files],
-                {chosen.FILE: str(names), "PYTHONDONTWRITEBYTECODE": "1"},
-                seconds,
+                {
+                    chosen.FILE: str(names),
+                    chosen.CPU_S: str(cpu_s),
+                    "PYTHONDONTWRITEBYTECODE": "1",
+                },
+                OTHERS * cpu_s,
             )
-        match status:
-            case None:
-                return Fate.ENDLESS
-            case 0:
-                return Fate.SURVIVED
-            case _ if status == _NO_TESTS:
-                raise RuntimeError(f"none of the tests is there any more: {tests[:3]}")
-            case _:
-                return Fate.KILLED
+        if status == _NO_TESTS:
+            raise RuntimeError(f"none of the tests is there any more: {tests[:3]}")
+        if status is None or status in _OUT_OF_TIME:
+            return Fate.ENDLESS
+        return Fate.KILLED if status else Fate.SURVIVED
 
     def pytest(
         self, arguments: Sequence[str], variables: Mapping[str, str], seconds: float | None
