@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import accumulate
 from pathlib import PurePosixPath
 
@@ -69,23 +67,12 @@ class Chooser:
                 return found
         return frozenset()
 
-    def _distance(self, mutant: Mutant, test: str) -> tuple[bool, int, float, str]:
+    def _distance(self, mutant: Mutant, test: str) -> tuple[bool, float, str]:
         module = PurePosixPath(mutant.path).stem
         named = test.rpartition("/")[2].startswith(f"test_{module}")
         return (
             not (named or f"[{module}" in test),
-            self._reach[test],
             *self._cost(test),
-        )
-
-    @cached_property
-    def _reach(self) -> Mapping[str, int]:
-        """How many lines each test runs."""
-        return Counter(
-            test
-            for lines in self.witnesses.tests_by_line.values()
-            for tests in lines.values()
-            for test in tests
         )
 
 
