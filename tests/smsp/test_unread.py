@@ -63,3 +63,13 @@ def test_nothing_is_left_of_what_is_cleared():
     assert unread.empty
     unread.add(b"\nabc")
     assert unread.take_to_an_empty_line() == b"\nabc"
+
+
+def test_nothing_waits_at_first():
+    """Before the first byte, and after the last."""
+    unread = Unread()
+    assert (len(unread), unread.empty) == (0, True)
+    unread.add(b"ab")
+    assert (len(unread), unread.empty) == (2, False)
+    assert unread.take(3) == b"ab"
+    assert (len(unread), unread.empty) == (0, True)

@@ -10,6 +10,7 @@ folder of cases.
 from __future__ import annotations
 
 import json
+import sys
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from dataclasses import asdict, replace
@@ -21,6 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smsp.outcome import Outcome, RefusedRecipients, Sent, word
+from smsp.providers.answers import Answer
 from smsp.providers.brevo import Brevo
 from smsp.providers.mailersend import MailerSend
 from smsp.providers.mailgun import Mailgun
@@ -125,6 +127,23 @@ def test_every_case_says_what_it_shows_and_where_that_is_written(kind: str):
     found = [json.loads(path.read_text("utf-8")) for path in CASES.glob(f"{kind}/*.json")]
     assert found
     assert all(case["shows"].endswith(".") and case["source"] for case in found)
+
+
+@every_kind
+def test_every_row_of_a_table_of_answers_decides_a_case(kind: str):
+    """What an adapter knows of its provider's words is shown by an answer that says them."""
+    (table,) = (
+        value
+        for value in vars(sys.modules[type(ADAPTERS[kind]).__module__]).values()
+        if isinstance(value, tuple) and value and all(isinstance(row, Answer) for row in value)
+    )
+    undecided = list(table)
+    for case in (json.loads(path.read_text("utf-8")) for path in CASES.glob(f"{kind}/*.json")):
+        words = case.get("outcome", {}).get("detail", "")
+        status = case.get("reply", {}).get("status")
+        deciding = next((row for row in table if row.matches(status, words)), None)
+        undecided = [row for row in undecided if row is not deciding]
+    assert undecided == []
 
 
 def test_every_folder_of_cases_has_an_adapter():

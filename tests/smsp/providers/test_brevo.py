@@ -131,3 +131,11 @@ def test_what_brevo_carries():
     assert "pdf" in can.file_extensions
     assert "exe" not in can.file_extensions
     assert "sender.ip" in BREVO.control_headers
+
+
+def test_a_body_that_is_not_there_is_left_out():
+    """Nothing is put in its place, whichever of the two it is."""
+    assert {"textContent", "htmlContent"} & set(payload_of(send(html="<p>Hi</p>"))) == {
+        "htmlContent"
+    }
+    assert {"textContent", "htmlContent"} & set(payload_of(send(text="Hi"))) == {"textContent"}

@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 
 import pytest
+import trio
+import trio.testing
 
 from smsp.mail import LARGE_THINGS, Attachment
 from smsp.providers.body import Body
-from smsp.providers.encoding import LARGE_BYTES, Encoder, is_large
+from smsp.providers.encoding import ENCODERS_MAX, LARGE_BYTES, Encoder, is_large
 from smsp.providers.idempotency import key_of
 from smsp.providers.protocols import HttpCall
 from smsp.providers.resend import Resend
@@ -51,6 +53,36 @@ async def test_a_large_message_is_encoded_in_a_thread(mail, large):
     call = await Encoder().call(adapter, message)
     assert call.url.endswith(str(message.id))
     assert [thread is threading.current_thread() for thread in adapter.threads] == [not large]
+
+
+class Held(Watched):
+    """Holds its thread until it is let go."""
+
+    def __init__(self):
+        super().__init__()
+        self.let_go = threading.Event()
+
+    def encode(self, send):
+        call = super().encode(send)
+        self.let_go.wait()
+        return call
+
+
+async def test_a_provider_has_threads_of_its_own():
+    """Large messages of one provider take no thread from name look-ups, or from other providers:
+    two at a time are encoded, and the others wait."""
+    adapter, encoder = Held(), Encoder()
+    large = send(attachments=(Attachment("a.bin", "a/b", LARGE, None),))
+    everybody = trio.to_thread.current_default_thread_limiter()
+    async with trio.open_nursery() as nursery:
+        for _ in range(ENCODERS_MAX + 1):
+            nursery.start_soon(encoder.call, adapter, large)
+        await trio.testing.wait_all_tasks_blocked()
+        assert everybody.borrowed_tokens == 0
+        assert len(adapter.threads) <= ENCODERS_MAX
+        adapter.let_go.set()
+    assert len(adapter.threads) == ENCODERS_MAX + 1
+    assert ENCODERS_MAX == 2
 
 
 async def test_the_call_has_the_provider_s_own_key():

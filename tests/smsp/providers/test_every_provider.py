@@ -122,6 +122,18 @@ def test_thirty_megabytes_of_files(kind):
         assert b64encode(content) in bytes(ADAPTERS[kind].encode(message).body)
 
 
+@every_adapter
+@pytest.mark.parametrize("surplus", [0, 1, 30])
+def test_as_many_tags_travel_as_the_provider_takes(kind, surplus):
+    """The first of them; what is above the bound is left out, and keeps no message from going."""
+    most = limits_of(kind).tags_max
+    tags = tuple(f"tag{n:03}" for n in range((50 if most is None else most) + surplus))
+    message = send(subject="A lot of tags", text="Long enough.", html=HTML, tags=tags)
+    assert why_not_carried(message.mail, limits_of(kind)) is None
+    body = bytes(ADAPTERS[kind].encode(message).body)
+    assert [tag for tag in tags if tag.encode() in body] == list(tags[:most])
+
+
 @every_kind
 @pytest.mark.parametrize("place", ["sender", "to", "cc", "bcc", "reply_to"])
 def test_a_local_part_that_is_not_ascii(kind, place):

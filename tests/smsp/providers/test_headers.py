@@ -57,3 +57,11 @@ def test_an_encoded_value_is_ascii_and_read_as_it_was_meant(value):
     else:
         assert all(len(each) <= 75 for each in header.split(" "))
         assert str(make_header(decode_header(header))) == value
+
+
+def test_encoded_words_have_one_space_between_them():
+    """A reader takes that space for none, and anything else for text (RFC 2047 §6.2)."""
+    words = encoded("ü" * 60).split(" ")
+    assert len(words) == 3
+    assert all(word.startswith("=?utf-8?b?") and word.endswith("?=") for word in words)
+    assert str(make_header(decode_header(" ".join(words)))) == "ü" * 60

@@ -134,6 +134,34 @@ def test_options_are_bounded(headers):
     assert kept == [f"v:{name}" for name in LONG][: len(kept)]
 
 
+@pytest.mark.parametrize(("surplus", "kept"), [(0, True), (1, False)])
+def test_a_label_fits_to_the_last_byte(surplus, kept):
+    """Each label takes the room of its name and its value, and what is over finds none."""
+    fixed = options_of(send())
+    used = sum(len(part.name) + len(part.text.encode()) for part in fixed)
+    first, second = "v:first", "v:second"
+    half = (16_000 - used - len(first) - len(second)) // 2
+    rest = 16_000 - used - len(first) - len(second) - half
+    metadata = {"first": "x" * half, "second": "ü" * (rest // 2) + "x" * (rest % 2 + surplus)}
+    names = [part.name for part in options_of(send(metadata=metadata))]
+    assert (first in names, second in names) == (True, kept)
+
+
+@pytest.mark.parametrize(
+    ("tags", "passed_on"),
+    [
+        (("x" * 128, "y" * 129), ["x" * 128]),
+        (("", "a"), ["a"]),
+        (("ü", "u"), ["u"]),
+        (("Order", "order", "ORDER"), ["ORDER"]),
+        (tuple(f"tag-{n}" for n in range(11)), [f"tag-{n}" for n in range(10)]),
+    ],
+)
+def test_tags_that_mailgun_takes(tags, passed_on):
+    """At most 10, in ASCII, of 1 to 128 characters; of two that differ in letter case the last."""
+    assert values(form_of(send(tags=tags)), "o:tag") == passed_on
+
+
 def test_headers_above_the_bound_pass_mailgun_over():
     """They cannot be left out, and it would refuse the message for them."""
     headers = {f"X-{n}": "y" * 998 for n in range(15)}

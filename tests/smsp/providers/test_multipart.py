@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from uuid import UUID
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from smsp.providers.body import LATER_BYTES, PIECE_BYTES
 from smsp.providers.multipart import Field, File, encode
 from tests.kit.forms import Part, read_form
 from tests.kit.mails import one_line
@@ -69,6 +71,21 @@ def test_a_boundary_never_occurs_in_the_content():
     assert form.content_type.endswith(f"smsp-{SEED.hex}-2")
     parts = read_form(form.content_type, form.body)
     assert [part.text for part in parts] == [hostile, f"smsp-{SEED.hex}-1"]
+
+
+@pytest.mark.parametrize("before", [0, 1, 100, PIECE_BYTES - 20, PIECE_BYTES, 2 * PIECE_BYTES - 1])
+@pytest.mark.parametrize("kind", ["field", "file"])
+def test_nor_does_it_in_what_is_large(kind, before):
+    """What is encoded only as it is sent is searched as well, across its pieces too."""
+    hostile = b"x" * before + f"smsp-{SEED.hex}-0".encode() + b"x" * LATER_BYTES
+    parts = {
+        "field": Field("text", hostile.decode()),
+        "file": File("attachment", "a.txt", "text/plain", hostile),
+    }
+    form = encode([parts[kind]], SEED)
+    assert not isinstance(form.body, bytes)
+    assert form.content_type.endswith(f"smsp-{SEED.hex}-1")
+    assert [part.content for part in read_form(form.content_type, bytes(form.body))] == [hostile]
 
 
 @given(st.text(), st.text(), st.text())

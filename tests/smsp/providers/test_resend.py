@@ -160,3 +160,12 @@ def test_what_resend_carries():
     can = RESEND.capabilities
     assert (can.to_max, can.bytes_max, can.tags_max) == (50, 40_000_000, 74)
     assert not can.smtputf8
+
+
+def test_a_long_name_is_made_of_encoded_words():
+    """With one space between them, which is not part of the name (RFC 2047 §6.2)."""
+    (spelt,) = payload_of(send(to=(mailbox("bob@example.org", "ü" * 60),)))["to"]
+    *words, address = spelt.split(" ")
+    assert address == "<bob@example.org>"
+    assert len(words) > 1
+    assert all(word.startswith("=?utf-8?b?") and word.endswith("?=") for word in words)

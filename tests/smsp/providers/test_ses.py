@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -135,6 +136,25 @@ def test_a_configuration_set_has_a_name_that_aws_allows():
             secret_access_key="ses-secret",
             region="eu-west-1",
             configuration_set="not one",
+        )
+
+
+@pytest.mark.parametrize("name", ["Mine_and-Yours9", "a", "Z" * 64])
+def test_configuration_sets_that_aws_allows(name):
+    """Letters of both cases, digits, underscores and dashes; up to 64."""
+    named = replace(SES, configuration_set=name)
+    assert json.loads(bytes(named.encode(send()).body))["ConfigurationSetName"] == name
+
+
+@pytest.mark.parametrize("name", ["", "a" * 65, "a b", "ä", "a.b", "a\n"])
+def test_configuration_sets_that_aws_does_not_allow(name):
+    """Anything else is refused at start."""
+    with pytest.raises(ValidationError, match="1 to 64 ASCII letters"):
+        Ses(
+            access_key_id="AKIDEXAMPLE",
+            secret_access_key="ses-secret",
+            region="eu-west-1",
+            configuration_set=name,
         )
 
 

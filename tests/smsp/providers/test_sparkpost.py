@@ -162,3 +162,10 @@ def test_the_key_is_a_header_that_sparkpost_takes():
     assert dict(keyed.headers)["Idempotency-Key"] == str(SEND_ID)
     assert re.fullmatch("[A-Za-z0-9._-]{1,255}", str(SEND_ID))
     assert (keyed.url, keyed.body) == (call.url, call.body)
+
+
+def test_the_sink_of_a_domain_in_unicode():
+    """The poll's own domain stays in front of the sink's, in the form that DNS knows."""
+    *_, message = SPARKPOST.probe(mailbox("poll@bücher.example"))
+    (recipient,) = json.loads(message.call.body)["recipients"]
+    assert recipient["address"]["email"] == "poll@xn--bcher-kva.example.sink.sparkpostmail.com"
