@@ -13,7 +13,7 @@ import libcst.matchers as m
 from libcst.metadata import MetadataWrapper, PositionProvider
 from mutmut.mutation.mutators import mutation_operators
 
-from tests.sampled_mutants.scope import CASELESS, TEXTS
+from tests.sampled_mutants.scope import CASELESS, CODECS, TEXTS
 
 _LEFT_ALONE = m.Annotation() | m.Decorator() | m.Import() | m.ImportFrom()
 _UNTELLING = m.Call(func=m.Name("len") | m.Name("isinstance") | m.Name("TypeVar"))
@@ -121,7 +121,9 @@ class _Mutants(cst.CSTVisitor):
         match before, after:
             case cst.SimpleString(), cst.SimpleString() if _PROSE.fullmatch(before.value):
                 return False
-            case cst.SimpleString(), cst.SimpleString() if self._caseless:
+            case cst.SimpleString(), cst.SimpleString() if (
+                self._caseless or before.raw_value in CODECS
+            ):
                 return before.value.lower() != after.value.lower()
             case _:
                 return not _only_of_false(before, after)

@@ -55,6 +55,9 @@ TEXTS = ("__all__",)
 CASELESS = ("Answer",)
 """Who takes texts that are compared letter case aside: other letters are the same text there."""
 
+CODECS = ("utf-8", "ascii", "latin-1", "idna")
+"""Texts that Python reads letter case aside, wherever they stand."""
+
 
 def files(root: Path) -> list[Path]:
     """The files in scope, in a fixed order. A glob that finds none is an error: a module moved."""

@@ -111,6 +111,11 @@ def test_letter_case_is_no_fault_where_it_is_left_aside(tmp_path: Path) -> None:
 def test_what_a_program_cannot_show_is_no_mutant(tmp_path: Path) -> None:
     """How words for people are put, and one false value for another."""
     text = 'def f(a=False):\n    b = False\n    raise Odd("all of it is lost", told=False)\n'
+    codec = 'def g():\n    return encode("utf-8")\n'
+    (tmp_path / "codec.py").write_text(codec, "utf-8")
+    changed = [mutant.change for mutant in mutants(tmp_path / "codec.py", tmp_path)]
+    assert not any("UTF-8" in change for change in changed)
+    assert any("XXutf-8XX" in change for change in changed)
     (tmp_path / "odd.py").write_text(text, "utf-8")
     added = [mutant.change.partition("+ ")[2] for mutant in mutants(tmp_path / "odd.py", tmp_path)]
     assert set(added) == {
