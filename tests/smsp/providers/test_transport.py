@@ -440,6 +440,16 @@ async def test_a_body_that_is_not_as_long_as_it_says(way, pieces, length):
     assert not b"".join(seen).endswith(b"!")
 
 
+async def test_a_first_piece_that_is_too_long_reaches_nobody(way):
+    """No connection is made for it, and its place in the pool is free again."""
+    async with network(way, connections_max=1) as (transport, net):
+        for _ in range(2):
+            with pytest.raises(httpx.LocalProtocolError):
+                await ask(transport, post(b"hello!", length=5))
+        assert net.lines == []
+        assert await ask(transport) == (202, b"ok")
+
+
 # -- an answer before the whole request
 
 
