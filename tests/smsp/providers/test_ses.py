@@ -158,6 +158,21 @@ def test_configuration_sets_that_aws_does_not_allow(name):
         )
 
 
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"access_key_id": "AKIDEXAMPLE"}, "is required with ACCESS_KEY_ID"),
+        ({"secret_access_key": "ses-secret"}, "goes with ACCESS_KEY_ID, which is not set"),
+        ({"session_token": "token"}, "goes with ACCESS_KEY_ID, which is not set"),
+    ],
+)
+def test_half_a_key_is_refused_at_start(keys, words):
+    """It says which half is missing, and shows nothing of the other."""
+    with pytest.raises(ValidationError, match=words) as caught:
+        Ses(region="eu-west-1", **keys)
+    assert "ses-secret" not in str(caught.value)
+
+
 def test_an_international_domain_is_told_in_punycode():
     """SES takes it in no other form, and no local part that is not ASCII."""
     destination = payload_of(send(to=(mailbox("bob@bücher.example"),)))["Destination"]
