@@ -16,7 +16,7 @@ import trio
 from functional_tests.kit.fault_proxy import FAULTLESS, Act, FaultProxy, Met, Script, Way
 from functional_tests.kit.smtp_circuit import account, send_through
 from functional_tests.kit.smtp_peers import Scripted, listening
-from smsp.outcome import NotSent, Outcome, Sent, Unknown
+from smsp.mail.outcome import NotSent, Outcome, Sent, Unknown
 from tests.kit.mails import send
 
 LANES = 8

@@ -16,8 +16,8 @@ import trio
 
 from functional_tests.kit.server import LIVEZ, POST, ended_within_s, request, running
 from functional_tests.kit.smsp import KEY
-from smsp.listener import Limits
-from smsp.outcome import Sent
+from smsp.mail.outcome import Sent
+from smsp.server.listener import Limits
 from tests.kit.web import FakeMailroom, dispatched, message
 
 HEAD_S = 0.4

@@ -24,7 +24,7 @@ from functional_tests.kit.polling import eventually
 from functional_tests.kit.ports import free_port
 from functional_tests.kit.processes import ROOT, clean_environ
 from functional_tests.kit.smsp import KEY, PATIENCE_S
-from smsp.demo import DEMO_KEY
+from smsp.cli.demo import DEMO_KEY
 
 START_WITHIN_S = 60.0
 END_WITHIN_S = 5.0

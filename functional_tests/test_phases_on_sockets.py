@@ -21,12 +21,12 @@ import trio
 import trustme
 
 from actors import Answered, Circuit, Reply, Unanswered
-from smsp.judgement import result_of
 from smsp.mail import Send
-from smsp.outcome import NotSent, Outcome, Reason, Rejected, Sent, Unknown
-from smsp.providers.http import TransportFor, http_provider, stock_transport
-from smsp.providers.sendgrid import SendGrid
-from smsp.providers.transport import Transport
+from smsp.mail.outcome import NotSent, Outcome, Reason, Rejected, Sent, Unknown
+from smsp.providers.adapters.sendgrid import SendGrid
+from smsp.providers.http.provider import TransportFor, http_provider, stock_transport
+from smsp.providers.http.transport import Transport
+from smsp.sending.circuit_outcomes import result_of
 from tests.kit.circuits import running_circuit
 from tests.kit.mails import mailbox, send
 

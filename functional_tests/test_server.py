@@ -22,7 +22,7 @@ from functional_tests.kit.server import (
     request,
     running,
 )
-from smsp.outcome import Sent
+from smsp.mail.outcome import Sent
 from tests.kit.peer import Peer
 from tests.kit.web import FakeMailroom, dispatched, message
 

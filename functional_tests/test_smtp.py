@@ -24,7 +24,7 @@ from functional_tests.kit.smtp_circuit import (
 )
 from functional_tests.kit.smtp_peers import PASSWORD, USER, mailroom
 from smsp.mail import Attachment
-from smsp.outcome import NOBODY_REFUSED, Blame, NotSent, Reason, Sent
+from smsp.mail.outcome import NOBODY_REFUSED, Blame, NotSent, Reason, Sent
 from tests.kit.mails import mailbox, send
 
 # aiosmtpd's advice to those who run it; on loopback nobody listens.

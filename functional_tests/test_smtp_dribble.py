@@ -16,7 +16,7 @@ from actors import Answered, Cause, Settled, Unanswered
 from functional_tests.kit.fault_proxy import FaultProxy, Script, Way
 from functional_tests.kit.smtp_circuit import PATIENT_S, account, circuit_to
 from functional_tests.kit.smtp_peers import DRIBBLE_S, PASSWORD, USER, Scripted, listening
-from smsp.outcome import NOBODY_REFUSED, Blame, NotSent, Reason, Rejected, Sent
+from smsp.mail.outcome import NOBODY_REFUSED, Blame, NotSent, Reason, Rejected, Sent
 from tests.kit.mails import send
 
 TIMEOUT_S = 4 * DRIBBLE_S

@@ -16,7 +16,7 @@ import trustme
 from actors import Answered, Cause, Settled, Unanswered
 from functional_tests.kit.smtp_circuit import PATIENT_S, account, circuit_to, probe, send_through
 from functional_tests.kit.smtp_peers import DROP, HOLD, PASSWORD, RESET, USER, Scripted, listening
-from smsp.outcome import NOBODY_REFUSED, Blame, NotSent, Reason, Rejected, Sent, Unknown
+from smsp.mail.outcome import NOBODY_REFUSED, Blame, NotSent, Reason, Rejected, Sent, Unknown
 from tests.kit.mails import mailbox, send
 
 SMALL = send(text="hello", to=(mailbox("bob@example.org"), mailbox("ann@example.org")))

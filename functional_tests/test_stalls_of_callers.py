@@ -10,7 +10,7 @@ import trio
 
 from actors import LoopClock
 from functional_tests.kit.server import LIVEZ, POST, Server, running
-from smsp.listener import Limits
+from smsp.server.listener import Limits
 
 HEAD_S = IDLE_S = 0.4
 BEFORE_S = 0.2

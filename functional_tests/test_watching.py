@@ -18,7 +18,7 @@ import pytest
 from functional_tests.kit.polling import eventually
 from functional_tests.kit.processes import ROOT, clean_environ
 from functional_tests.kit.smsp import KEY
-from smsp.listener import UNREAD_MS_MAX
+from smsp.server.listener import UNREAD_MS_MAX
 
 SETTINGS = {"POLL_INTERVAL": "1", "POLL_INTERVAL_MAX": "1"}
 AT_ONCE_S = 1.0

@@ -1,7 +1,7 @@
 """PURE. What a key is: a name for people, the digest of a secret, and what it allows.
 
 Owns the spelling of a key in ``SMSP_API_KEYS``; reading one is :mod:`smsp.settings.keys`'s, looking
-one up :mod:`smsp.web.auth`'s. The secret itself is nowhere: it cannot be shown by mistake.
+one up :mod:`smsp.admission.keyring`'s. The secret itself is nowhere: it cannot be shown by mistake.
 """
 
 from __future__ import annotations

@@ -16,14 +16,14 @@ from dataclasses import dataclass
 import trio
 
 from actors import AllQuarantined, LoopClock, loop_clock
-from smsp.caller import Limits
 from smsp.keys import Key
-from smsp.listener import Open, SocketListening, hypercorn_config, listen
-from smsp.providers.http import TransportFor
-from smsp.providers.transport import Transport
+from smsp.providers.http.provider import TransportFor
+from smsp.providers.http.transport import Transport
+from smsp.server.connection import Limits
+from smsp.server.listener import Open, SocketListening, hypercorn_config, listen
 from smsp.settings import Settings, SettingsError, load_keys
 from smsp.settings.tls import ServerCertificate, TlsFault
-from smsp.telemetry import Log, ProcessLog, Telemetry, process_log
+from smsp.telemetry.log import Log, ProcessLog, Telemetry, process_log
 from smsp.web.app import create_app
 from smsp.web.events import tell
 from smsp.web.services import Services

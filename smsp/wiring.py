@@ -32,28 +32,28 @@ from actors import (
     Supervisor,
     loop_clock,
 )
-from smsp.dispatcher import Destination, Dispatcher
-from smsp.judgement import OutcomeJudge
-from smsp.ledger import Ledger
+from smsp.admission.budget import ByteBudget
+from smsp.admission.keyring import Keyring
 from smsp.mail import Mailbox, Send
-from smsp.metrics import Metrics
-from smsp.outcome import Outcome, Reason
+from smsp.mail.outcome import Outcome, Reason
 from smsp.providers import KINDS
-from smsp.providers.channel import client_context
-from smsp.providers.http import TransportFor, http_provider
+from smsp.providers.dns import Resolver
+from smsp.providers.http.provider import TransportFor, http_provider
+from smsp.providers.http.transport import Transport
 from smsp.providers.mock import MockProvider
-from smsp.providers.names import Resolver
 from smsp.providers.probes import ProbedByMessage, StatusForbidden, dummy
 from smsp.providers.protocols import Capabilities, Connector, Provider
+from smsp.providers.security_layer import client_context
 from smsp.providers.shortage import Spared
-from smsp.providers.transport import Transport
-from smsp.routing import Candidate, Failover
+from smsp.sending.circuit_outcomes import OutcomeJudge
+from smsp.sending.dispatcher import Destination, Dispatcher
+from smsp.sending.ledger import Ledger
+from smsp.sending.routing import Candidate, Failover
 from smsp.settings import ProviderSettings, Settings
-from smsp.telemetry import Telemetry
-from smsp.web.auth import Keyring
-from smsp.web.budget import ByteBudget
+from smsp.telemetry.log import Telemetry
+from smsp.telemetry.metrics import Metrics
+from smsp.telemetry.watching import Watching
 from smsp.web.services import Services
-from smsp.web.watching import Watching
 
 PROBE_PHASES = 7
 """A probe has up to two steps of three phases each; a whole one may take so many call times."""

@@ -33,16 +33,16 @@ BROAD_EXCEPTS = {
     "actors/tasks.py": 2,  # the code that makes a call or a probe
     "actors/supervisor.py": 1,  # an actor's loop
     "smsp/providers/plugins.py": 1,  # the import of somebody else's package
-    "smsp/caller.py": 1,  # a caller's connection
+    "smsp/server/connection.py": 1,  # a caller's connection
     "smsp/web/app.py": 2,  # a handler; what is counted and logged of its answer
 }
 """Where a bug may be caught."""
 CLOCKS = {
-    "smsp/client.py",  # a caller's patience in a thread, where no run has a clock
-    "smsp/providers/exchange.py",  # when an answer came, for providers that name the time of day
-    "smsp/providers/http.py",  # for providers that want the time of day signed
-    "smsp/providers/smtp.py",  # writes the Date of a message
-    "smsp/turn.py",  # writes the Date of an answer
+    "smsp/client/__init__.py",  # a caller's patience in a thread, where no run has a clock
+    "smsp/providers/http/exchange.py",  # when an answer came: providers name the time of day
+    "smsp/providers/http/provider.py",  # for providers that want the time of day signed
+    "smsp/providers/smtp/__init__.py",  # writes the Date of a message
+    "smsp/server/request_cycle.py",  # writes the Date of an answer
     "smsp/web/services.py",  # shows moments of the run's clock as the time of day
 }
 """Who may read the wall clock, which never decides anything."""

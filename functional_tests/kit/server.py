@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 import trio
 
-from smsp.caller import Limits
-from smsp.listener import hypercorn_config, listen
+from smsp.server.connection import Limits
+from smsp.server.listener import hypercorn_config, listen
 from smsp.web.app import create_app
 from smsp.web.services import Services
 from tests.kit.peer import Peer

@@ -10,11 +10,11 @@ from random import Random
 import trio
 
 from actors import Answered, Circuit, Config, Intensity, Supervisor
-from smsp.judgement import OutcomeJudge
 from smsp.mail import Send
-from smsp.outcome import Outcome
+from smsp.mail.outcome import Outcome
 from smsp.providers.protocols import Provider
 from smsp.providers.smtp import Smtp
+from smsp.sending.circuit_outcomes import OutcomeJudge
 from tests.kit.mails import mailbox
 
 PATIENT_S = 30.0

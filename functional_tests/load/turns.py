@@ -22,7 +22,7 @@ from functional_tests.load.bodies import KIB, MIB, REFUSED, TAKEN
 from smsp.providers import KINDS
 from smsp.serve import spare_the_collector
 from smsp.settings import load
-from smsp.telemetry import Telemetry
+from smsp.telemetry.log import Telemetry
 from smsp.web.app import App, create_app
 from smsp.wiring import house
 from tests.kit.asgi import Caller

@@ -10,20 +10,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from smsp.providers.brevo import Brevo
-from smsp.providers.mailersend import MailerSend
-from smsp.providers.mailgun import Mailgun
-from smsp.providers.mailjet import Mailjet
-from smsp.providers.mailtrap import Mailtrap
-from smsp.providers.postal import Postal
-from smsp.providers.postmark import Postmark
+from smsp.providers.adapters.brevo import Brevo
+from smsp.providers.adapters.mailersend import MailerSend
+from smsp.providers.adapters.mailgun import Mailgun
+from smsp.providers.adapters.mailjet import Mailjet
+from smsp.providers.adapters.mailtrap import Mailtrap
+from smsp.providers.adapters.postal import Postal
+from smsp.providers.adapters.postmark import Postmark
+from smsp.providers.adapters.resend import Resend
+from smsp.providers.adapters.scaleway import Scaleway
+from smsp.providers.adapters.sendgrid import SendGrid
+from smsp.providers.adapters.ses import Ses
+from smsp.providers.adapters.sparkpost import SparkPost
 from smsp.providers.protocols import Kind
-from smsp.providers.resend import Resend
-from smsp.providers.scaleway import Scaleway
-from smsp.providers.sendgrid import SendGrid
-from smsp.providers.ses import Ses
 from smsp.providers.smtp import Smtp
-from smsp.providers.sparkpost import SparkPost
 
 KINDS: Mapping[str, type[Kind]] = MappingProxyType(
     {

@@ -14,7 +14,7 @@ import trio
 
 from actors import Progress
 from smsp.mail import Send
-from smsp.outcome import NOBODY_REFUSED, Blame, NotSent, Outcome, Reason, Rejected, Sent
+from smsp.mail.outcome import NOBODY_REFUSED, Blame, NotSent, Outcome, Reason, Rejected, Sent
 
 
 class MockProvider:

@@ -14,7 +14,7 @@ import trio
 
 from actors import Progress
 from smsp.mail import Mailbox, Send
-from smsp.outcome import Blame, NotSent, Outcome, Reason, Rejected, Sent, Unknown
+from smsp.mail.outcome import Blame, NotSent, Outcome, Reason, Rejected, Sent, Unknown
 from smsp.providers.poll import poll
 from smsp.providers.protocols import Adapter, Capabilities, ProbeCall, Provider
 

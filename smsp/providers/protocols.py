@@ -20,8 +20,8 @@ from uuid import UUID
 
 from actors import Progress
 from smsp.mail import Mailbox, Send
-from smsp.outcome import Outcome
-from smsp.providers.body import AnyBody
+from smsp.mail.outcome import Outcome
+from smsp.providers.encoding.body import AnyBody
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class HttpCall:
     """One HTTP/1.1 request. ``url`` is absolute. ``headers`` carry credentials: never logged.
 
     ``body`` may be plain bytes always; a large one is better left in parts (``json_body`` of
-    :mod:`smsp.providers.payload` does so), which are encoded as they are written.
+    :mod:`smsp.providers.encoding.json_fields` does so), which are encoded as they are written.
     """
 
     method: Literal["GET", "POST"]
@@ -161,7 +161,8 @@ class Adapter(Protocol):
     def decode(self, reply: HttpReply) -> Outcome:
         """Read the provider's answer. Never raises; never ``Sent`` from nonsense.
 
-        Where it tells of recipients who were refused, see :mod:`smsp.providers.recipients`.
+        Where it tells of recipients who were refused, see
+        :mod:`smsp.providers.adapters.refused_recipients`.
         """
 
     def probe(self, address: Mailbox) -> tuple[ProbeCall, ...]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from actors import Progress
 from smsp.mail import Send
-from smsp.outcome import Blame, NotSent, Outcome, Reason, Unknown
+from smsp.mail.outcome import Blame, NotSent, Outcome, Reason, Unknown
 from smsp.providers.protocols import Provider
 
 NO_RESOURCES = NotSent(Reason.NO_RESOURCES, Blame.NOBODY)

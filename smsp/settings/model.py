@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 
 from actors.trip import FirstFailure
 from smsp.mail import Mailbox
-from smsp.message.mailbox import parse_mailbox
+from smsp.mail.mailbox import parse_mailbox
 from smsp.settings.keys import KeySettings
 from smsp.settings.providers import (
     CallTimeout,

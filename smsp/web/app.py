@@ -19,11 +19,10 @@ from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import MapAdapter
 
-from smsp.telemetry import described
-from smsp.web.asked import Asked
+from smsp.telemetry.log import described
+from smsp.web.asgi import LeanConnection
 from smsp.web.body import Stopping
 from smsp.web.circuits import circuits
-from smsp.web.connection import LeanConnection
 from smsp.web.cors import share
 from smsp.web.dashboard import dashboard
 from smsp.web.docs import docs
@@ -34,6 +33,7 @@ from smsp.web.intake import Intake
 from smsp.web.metrics import metrics
 from smsp.web.orders import orders
 from smsp.web.replies import ErrorCode, error_reply, stopping_reply
+from smsp.web.request import Asked
 from smsp.web.services import Services
 from smsp.web.urls import PARAMETERS_MAX, wrong_with_url
 

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from quart import Blueprint, Response
 
 from smsp.keys import Scope
-from smsp.web.gate import needs
+from smsp.web.authorization import needs
 from smsp.web.replies import error_reply, json_reply, snapshot_json
 from smsp.web.services import Services
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from quart import Response
 
-from smsp.web.asked import Asked
+from smsp.web.request import Asked
 
 SHARED = ("/email", "/docs", "/swagger.json", "/openapi.json")
 ALLOWED_HEADERS = (

@@ -16,15 +16,14 @@ import trio
 from quart import Blueprint, Response
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from smsp.dispatcher import Dispatched
+from smsp.admission.budget import Share
 from smsp.keys import Key, Scope
-from smsp.ledger import Begun, Claim, Full, InProgress, Ledger, Mismatch, Record, Replay
 from smsp.mail import Mail, Send, fingerprint, is_large
-from smsp.message import Fault, InvalidMessage, is_quick, parse
-from smsp.web.asked import Asked, asked
+from smsp.mail.parsing import Fault, InvalidMessage, is_quick, parse
+from smsp.sending.dispatcher import Dispatched
+from smsp.sending.ledger import Begun, Claim, Full, InProgress, Ledger, Mismatch, Record, Replay
+from smsp.web.authorization import needs
 from smsp.web.body import NoRoom, Stopping
-from smsp.web.budget import Share
-from smsp.web.gate import needs
 from smsp.web.replies import (
     busy_reply,
     dispatched_reply,
@@ -36,6 +35,7 @@ from smsp.web.replies import (
     stopping_reply,
     too_many_reply,
 )
+from smsp.web.request import Asked, asked
 from smsp.web.send_options import BadOption, SendOptions, options_of
 from smsp.web.services import Services
 

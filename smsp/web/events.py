@@ -1,7 +1,7 @@
 """``/providers/events``: every circuit, live, as Server-Sent Events.
 
-The whole state in every event, so nothing is lost by missing one; :mod:`smsp.web.feed` says how
-often. What a circuit went through meanwhile stands in its ``transitions``.
+The whole state in every event, so nothing is lost by missing one; :mod:`smsp.telemetry.feed` says
+how often. What a circuit went through meanwhile stands in its ``transitions``.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from quart import Blueprint, Response
 from quart.wrappers.response import ResponseBody
 
 from smsp.keys import Scope
-from smsp.web.asked import asked
-from smsp.web.feed import Feed, View, Watch
-from smsp.web.gate import needs
+from smsp.telemetry.feed import Feed, View, Watch
+from smsp.web.authorization import needs
 from smsp.web.replies import busy_reply, latency_of, snapshot_json, stopping_reply
+from smsp.web.request import asked
 from smsp.web.services import Services
 
 EVENT_STREAM = "text/event-stream"

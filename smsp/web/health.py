@@ -10,9 +10,9 @@ from quart import Blueprint, Response, request
 
 from actors import Snapshot
 from smsp.keys import Scope
-from smsp.web.asked import asked
-from smsp.web.gate import presented_key
+from smsp.web.authorization import presented_key
 from smsp.web.replies import json_reply
+from smsp.web.request import asked
 from smsp.web.services import Services
 
 TAKES_MAIL = frozenset({"closed", "held_closed"})

@@ -5,8 +5,8 @@ from __future__ import annotations
 from quart import Blueprint, Response
 
 from smsp.keys import Scope
-from smsp.metrics import CONTENT_TYPE
-from smsp.web.gate import needs
+from smsp.telemetry.metrics import CONTENT_TYPE
+from smsp.web.authorization import needs
 from smsp.web.services import Services
 
 

@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from quart import Blueprint, Response
 
 from smsp.keys import Scope
-from smsp.web.asked import asked
-from smsp.web.gate import needs
+from smsp.web.authorization import needs
 from smsp.web.replies import error_reply, json_reply, snapshot_json
+from smsp.web.request import asked
 from smsp.web.services import Services
 
 HOLD_S_MAX = 7 * 24 * 3600.0

@@ -13,11 +13,7 @@ import trio
 from quart import Response
 
 from actors import Snapshot, Transition
-from smsp.dispatcher import RETRY_AFTER_S_MAX, Dispatched
-from smsp.latency import Quantiles
-from smsp.ledger import Record
-from smsp.message import InvalidJson, InvalidMessage
-from smsp.outcome import (
+from smsp.mail.outcome import (
     Attempt,
     Reason,
     Refused,
@@ -27,7 +23,11 @@ from smsp.outcome import (
     reason_of,
     word,
 )
-from smsp.routing import Route, Skipped
+from smsp.mail.parsing import InvalidJson, InvalidMessage
+from smsp.sending.dispatcher import RETRY_AFTER_S_MAX, Dispatched
+from smsp.sending.ledger import Record
+from smsp.sending.routing import Route, Skipped
+from smsp.telemetry.latency import Quantiles
 from smsp.web.services import Services
 
 JSON = "application/json"

@@ -12,18 +12,18 @@ from uuid import UUID, uuid4
 import trio
 
 from actors import Snapshot, ago_s
-from smsp.dispatcher import Dispatched
-from smsp.ledger import Ledger
+from smsp.admission.budget import ByteBudget
+from smsp.admission.keyring import Keyring
+from smsp.admission.rates import Failures
 from smsp.mail import Mail, Send
-from smsp.metrics import Metrics
-from smsp.routing import Route
-from smsp.telemetry import Log
-from smsp.web.auth import Keyring
-from smsp.web.budget import ByteBudget
-from smsp.web.clients import Network
+from smsp.sending.dispatcher import Dispatched
+from smsp.sending.ledger import Ledger
+from smsp.sending.routing import Route
+from smsp.telemetry.log import Log
+from smsp.telemetry.metrics import Metrics
+from smsp.telemetry.watching import Watching
+from smsp.web.client_address import Network
 from smsp.web.intake import Intake
-from smsp.web.rates import Failures
-from smsp.web.watching import Watching
 
 READERS_MAX = 2
 """Threads that decode large bodies; more would only take turns at the interpreter."""

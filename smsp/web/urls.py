@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Literal
 from urllib.parse import unquote_to_bytes
 
-from smsp.request_target import names_a_user
+from smsp.web.request_target import names_a_user
 
 KEY_NAMES = frozenset(
     {

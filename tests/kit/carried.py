@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from smsp.carriage import why_not_carried
 from smsp.mail import Attachment, Mail, Send
 from smsp.providers.protocols import Capabilities
+from smsp.sending.eligibility import why_not_carried
 from tests.kit.mails import sends
 
 

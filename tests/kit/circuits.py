@@ -10,10 +10,10 @@ from typing import Any
 import trio
 
 from actors import Circuit, Config, Intensity, Observe, Supervisor
-from smsp.judgement import OutcomeJudge
 from smsp.mail import Send
-from smsp.outcome import Outcome
+from smsp.mail.outcome import Outcome
 from smsp.providers.protocols import Provider
+from smsp.sending.circuit_outcomes import OutcomeJudge
 
 
 @asynccontextmanager

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, SecretStr
 from pydantic.dataclasses import dataclass
 
 from smsp.mail import Mailbox, Send
-from smsp.outcome import Outcome, Sent
+from smsp.mail.outcome import Outcome, Sent
 from smsp.providers.protocols import Adapter, Capabilities, Facts, HttpCall, HttpReply, ProbeCall
 from smsp.settings import Settings, SettingsError, load
 

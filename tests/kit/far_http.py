@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import trio
 
-from smsp.providers.phases import Phase
+from smsp.providers.http.phases import Phase
 
 HANGS = inf
 

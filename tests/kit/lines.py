@@ -7,7 +7,7 @@ from math import inf
 
 import trio
 
-from smsp.lines import Line
+from smsp.tcp_stream import Line
 
 Peer = Callable[["MemoryLine"], Awaitable[None]]
 

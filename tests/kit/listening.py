@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 
 import trio
 
-from smsp.lines import Line
-from smsp.listener import Limits, hypercorn_config, listen
+from smsp.server.listener import Limits, hypercorn_config, listen
+from smsp.tcp_stream import Line
 from tests.kit.lines import MemoryLine
 from tests.kit.peer import Peer
 from tests.kit.web import FakeLog

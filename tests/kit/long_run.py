@@ -17,7 +17,7 @@ import trio
 
 from smsp.settings import load
 from smsp.simulator import MailgunWire, SendGridWire
-from smsp.telemetry import Telemetry
+from smsp.telemetry.log import Telemetry
 from smsp.web.app import create_app
 from smsp.web.services import Services
 from smsp.wiring import house

@@ -19,13 +19,13 @@ import trio
 
 from actors import Cause, Circuit, Config, Notice, Progress, Replied, Supervisor, Unanswered
 from actors.testing import always
-from smsp.dispatcher import Destination, Dispatcher
-from smsp.judgement import OutcomeJudge
-from smsp.ledger import Ledger
 from smsp.mail import Send
-from smsp.outcome import NotSent, Outcome, OutcomeWord, Rejected, Sent
+from smsp.mail.outcome import NotSent, Outcome, OutcomeWord, Rejected, Sent
 from smsp.providers.protocols import Capabilities
-from smsp.routing import Candidate, Failover
+from smsp.sending.circuit_outcomes import OutcomeJudge
+from smsp.sending.dispatcher import Destination, Dispatcher
+from smsp.sending.ledger import Ledger
+from smsp.sending.routing import Candidate, Failover
 from tests.kit.invariants import calls_are_counted
 from tests.kit.web import Client, fake_services
 

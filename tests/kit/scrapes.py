@@ -8,7 +8,7 @@ from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from smsp.metrics import Metrics
+from smsp.telemetry.metrics import Metrics
 from tests.kit.web import snapshot
 
 INSTANCE = "smsp-0.example.com:8080"

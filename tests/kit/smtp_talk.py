@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import trio
 
-from smsp.lines import Line
+from smsp.tcp_stream import Line
 from tests.kit.lines import MemoryLine
 
 

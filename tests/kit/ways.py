@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import httpx
 import trustme
 
-from smsp.providers.channel import client_context
-from smsp.providers.connection import Dial
-from smsp.providers.transport import Transport
+from smsp.providers.http.connection import Dial
+from smsp.providers.http.transport import Transport
+from smsp.providers.security_layer import client_context
 from tests.kit.lines import MemoryLine
 from tests.kit.tls import SecureEnd, secured, server_context
 

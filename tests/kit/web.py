@@ -19,16 +19,16 @@ from typing import Any
 from werkzeug.datastructures import Headers
 
 from actors import Snapshot
-from smsp.dispatcher import Dispatched
+from smsp.admission.budget import ByteBudget
+from smsp.admission.keyring import Keyring
 from smsp.keys import Key, Scope, digest_of
-from smsp.ledger import Ledger
 from smsp.mail import Mail, Send
-from smsp.metrics import Metrics
-from smsp.outcome import Attempt, Refused, Result, Sent, combine
-from smsp.routing import Route, Skipped
+from smsp.mail.outcome import Attempt, Refused, Result, Sent, combine
+from smsp.sending.dispatcher import Dispatched
+from smsp.sending.ledger import Ledger
+from smsp.sending.routing import Route, Skipped
+from smsp.telemetry.metrics import Metrics
 from smsp.web.app import create_app
-from smsp.web.auth import Keyring
-from smsp.web.budget import ByteBudget
 from smsp.web.services import Readiness, Services
 from tests.kit.mails import SEND_ID
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import orjson
 
-from smsp.message import InvalidMessage, parse
+from smsp.mail.parsing import InvalidMessage, parse
 
 MINIMAL = {"fromaddress": "a@example.org", "toaddress": "b@example.org"}
 FILE = {"filename": "a.txt", "contenttype": "text/plain", "content": "aGk="}

@@ -11,10 +11,10 @@ from types import SimpleNamespace
 
 import trio
 
-import smsp.dispatcher
+import smsp.sending.dispatcher
 import smsp.web.emails
-from smsp.ledger import InProgress, Ledger
-from smsp.outcome import Unknown
+from smsp.mail.outcome import Unknown
+from smsp.sending.ledger import InProgress, Ledger
 from tests.kit.mutations import mutation
 from tests.smsp import test_schedules as requests
 
@@ -28,7 +28,9 @@ def a_hang_up_ends_a_send(sound):
 
 
 @mutation(
-    smsp.dispatcher, "may_go_on", killed_by=requests.test_nobody_else_is_asked_after_an_unknown
+    smsp.sending.dispatcher,
+    "may_go_on",
+    killed_by=requests.test_nobody_else_is_asked_after_an_unknown,
 )
 def a_doubt_goes_to_the_next(may_go_on, result, failover):
     """The next provider is called although the last one may have taken the message."""

@@ -6,23 +6,12 @@ from pathlib import Path
 
 FILES = (
     "actors/*.py",
-    "smsp/carriage.py",
-    "smsp/dispatcher.py",
-    "smsp/judgement.py",
-    "smsp/ledger.py",
-    "smsp/routing.py",
-    "smsp/caller.py",
-    "smsp/http1*.py",
-    "smsp/lines.py",
-    "smsp/listener.py",
-    "smsp/places.py",
-    "smsp/request_head.py",
-    "smsp/request_target.py",
+    "smsp/sending/**/*.py",
+    "smsp/server/*.py",
+    "smsp/tcp_stream.py",
     "smsp/serve.py",
-    "smsp/turn.py",
-    "smsp/unread.py",
     "smsp/wiring.py",
-    "smsp/providers/*.py",
+    "smsp/providers/**/*.py",
 )
 """Globs from the root: the actors, what carries a mail, callers' connections, providers."""
 

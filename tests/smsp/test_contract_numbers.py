@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import pytest
 
-from smsp import dispatcher, ledger, listener, outcome, serve
-from smsp.caller import Limits
-from smsp.providers import exchange, idempotency, pool
-from smsp.web import body, rates, replies, send_options
+from smsp import serve
+from smsp.admission import rates
+from smsp.mail import outcome
+from smsp.providers.http import exchange, idempotency, pool
+from smsp.sending import dispatcher, ledger
+from smsp.server import listener
+from smsp.server.connection import Limits
+from smsp.web import body, replies, send_options
 from smsp.web.orders import HOLD_S_MAX
 from tests.kit.environments import MOCK, loaded
 

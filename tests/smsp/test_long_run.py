@@ -28,13 +28,16 @@ EVERY_S = 1.6
 BURST = 14
 TRANSITIONS_MAX = 64
 OF_A_MESSAGE = {
-    "smsp.ledger.Record": 1,
-    "smsp.ledger.Claim": 1,
-    "smsp.dispatcher.Dispatched": 1,
-    "smsp.routing.Route": 1,
-    "smsp.outcome.Attempt": len(PROVIDERS),
-    **{f"smsp.outcome.{name}": 2 * len(PROVIDERS) for name in ("NotSent", "Unknown", "Refused")},
-    **{f"smsp.outcome.{name}": 2 for name in ("Sent", "Rejected")},
+    "smsp.sending.ledger.Record": 1,
+    "smsp.sending.ledger.Claim": 1,
+    "smsp.sending.dispatcher.Dispatched": 1,
+    "smsp.sending.routing.Route": 1,
+    "smsp.mail.outcome.Attempt": len(PROVIDERS),
+    **{
+        f"smsp.mail.outcome.{name}": 2 * len(PROVIDERS)
+        for name in ("NotSent", "Unknown", "Refused")
+    },
+    **{f"smsp.mail.outcome.{name}": 2 for name in ("Sent", "Rejected")},
 }
 """How many values of each type the ledger remembers of one message, at most; late ones, too."""
 CONSTANTS_MAX = 40

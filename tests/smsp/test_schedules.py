@@ -10,7 +10,7 @@ import pytest
 import trio
 
 from actors.testing import cancellable, choose
-from smsp.outcome import Blame, NotSent, Reason, Sent, Unknown
+from smsp.mail.outcome import Blame, NotSent, Reason, Sent, Unknown
 from smsp.web.app import create_app
 from tests.kit.asgi import Caller
 from tests.kit.postroom import Deed, Postroom, running_postroom

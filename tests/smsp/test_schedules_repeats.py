@@ -12,7 +12,7 @@ import pytest
 import trio
 
 from actors.testing import always, cancellable, choose
-from smsp.outcome import Blame, NotSent, Reason, Rejected, Unknown
+from smsp.mail.outcome import Blame, NotSent, Reason, Rejected, Unknown
 from smsp.web.app import create_app
 from tests.kit.asgi import Caller
 from tests.kit.postroom import Deed, Postroom, running_postroom

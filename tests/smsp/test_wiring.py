@@ -7,14 +7,14 @@ from contextlib import asynccontextmanager
 import pytest
 import trio
 
-from smsp.outcome import Reason
-from smsp.providers.http import HttpProvider
+from smsp.mail.outcome import Reason
+from smsp.providers.http.provider import HttpProvider
+from smsp.providers.http.transport import Transport
 from smsp.providers.mock import MockProvider
 from smsp.providers.probes import ProbedByMessage
-from smsp.providers.smtp_provider import SmtpProvider
-from smsp.providers.transport import Transport
+from smsp.providers.smtp.provider import SmtpProvider
 from smsp.settings import load
-from smsp.telemetry import Telemetry
+from smsp.telemetry.log import Telemetry
 from smsp.wiring import house, providers
 from tests.kit.environments import KEY, MAILGUN, MOCK
 from tests.kit.far_http import Answer, Far, Script

@@ -14,14 +14,14 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from smsp.outcome import Blame, NotSent, Reason, Sent, Unknown
+from smsp.mail.outcome import Blame, NotSent, Reason, Sent, Unknown
 from smsp.providers import KINDS
-from smsp.providers.names import Resolver
+from smsp.providers.dns import Resolver
+from smsp.providers.http.transport import Transport
 from smsp.providers.protocols import Capabilities
-from smsp.providers.transport import Transport
 from smsp.settings import load
-from smsp.telemetry import Telemetry
-from smsp.web.feed import View
+from smsp.telemetry.feed import View
+from smsp.telemetry.log import Telemetry
 from smsp.wiring import house, node_name, product_version, providers
 from tests.kit.environments import KEY, MAILGUN, MOCK
 from tests.kit.mails import mailbox, send

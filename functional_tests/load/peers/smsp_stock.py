@@ -7,10 +7,10 @@ from functools import partial
 
 import trio
 
-from smsp.providers.http import stock_transport
+from smsp.providers.http.provider import stock_transport
 from smsp.serve import serve, spare_the_collector
 from smsp.settings import load
-from smsp.telemetry import process_log
+from smsp.telemetry.log import process_log
 from smsp.wiring import node_name
 
 

@@ -1,7 +1,7 @@
 """The shapes of the answers, as models, for the OpenAPI document.
 
 The answers themselves are made in :mod:`smsp.web.replies` and do not pass through here; a test
-holds each kind of them against its model. The request's shape is :mod:`smsp.message`'s.
+holds each kind of them against its model. The request's shape is :mod:`smsp.mail.parsing`'s.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from pydantic_core.core_schema import WithDefaultSchema
 
 from actors import State
 from smsp.keys import Scope
-from smsp.message import EmailMessage
-from smsp.outcome import REFUSED_LISTED_MAX, OutcomeWord, Reason
+from smsp.mail.outcome import REFUSED_LISTED_MAX, OutcomeWord, Reason
+from smsp.mail.parsing import EmailMessage
 from smsp.web.orders import Order
 from smsp.web.replies import DETAIL_CHARACTERS_MAX, ErrorCode
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from smsp.keys import Scope
-from smsp.web.feed import COMMENT_EVERY_S, COUNTERS_EVERY_S, WATCHERS_MAX
+from smsp.telemetry.feed import COMMENT_EVERY_S, COUNTERS_EVERY_S, WATCHERS_MAX
 from smsp.web.openapi.examples import error
 from smsp.web.openapi.parts import (
     JsonObject,

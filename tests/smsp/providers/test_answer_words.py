@@ -10,9 +10,9 @@ import re
 
 import pytest
 
-from smsp.outcome import Blame, NotSent, Reason, Rejected, Unknown
+from smsp.mail.outcome import Blame, NotSent, Reason, Rejected, Unknown
 from smsp.providers.protocols import HttpReply
-from tests.smsp.providers.test_adapters import ADAPTERS
+from tests.smsp.providers.adapters.test_adapters import ADAPTERS
 
 RECIPIENT, CONTENT = Rejected(Reason.BAD_RECIPIENT), Rejected(Reason.BAD_CONTENT)
 SENDER = NotSent(Reason.SENDER_NOT_ALLOWED, Blame.NOBODY)

@@ -19,7 +19,7 @@ from trio.testing import wait_all_tasks_blocked
 from tests.kit.lines import MemoryNetwork, whole_request
 from tests.kit.tls import SecureEnd
 from tests.kit.ways import NAMES, say, way_of
-from tests.smsp.providers.test_transport import TAKEN, answering, ask, post, requests_on
+from tests.smsp.providers.http.test_transport import TAKEN, answering, ask, post, requests_on
 
 REFUSED = TAKEN.replace(b"202 Accepted", b"400 Bad Request")
 THROTTLED = TAKEN.replace(b"202 Accepted", b"429 Too Many Requests")

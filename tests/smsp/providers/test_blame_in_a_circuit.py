@@ -10,12 +10,12 @@ import pytest
 import trio
 
 from actors import Answered, Consecutive, FailureRate, FailureRateOver, FirstFailure, SlowCalls
-from smsp.judgement import result_of
-from smsp.outcome import NotSent, Reason, Sent, Unknown, reason_of, word
-from smsp.providers.exchange import WRITE_BYTES
-from smsp.providers.http import HttpProvider
-from smsp.providers.phases import Phase
-from smsp.providers.sendgrid import SendGrid
+from smsp.mail.outcome import NotSent, Reason, Sent, Unknown, reason_of, word
+from smsp.providers.adapters.sendgrid import SendGrid
+from smsp.providers.http.exchange import WRITE_BYTES
+from smsp.providers.http.phases import Phase
+from smsp.providers.http.provider import HttpProvider
+from smsp.sending.circuit_outcomes import result_of
 from tests.kit.circuits import running_circuit
 from tests.kit.far_http import HANGS, Answer, Far, Script
 from tests.kit.mails import mailbox, send

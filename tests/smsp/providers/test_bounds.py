@@ -8,9 +8,13 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from smsp.providers import body, channel, encoding, exchange, pool, smtp_dialogue, smtp_replies
-from smsp.providers.smtp_phases import NotSmtp
-from smsp.providers.wire import Answers
+from smsp.providers import security_layer
+from smsp.providers.encoding import body
+from smsp.providers.http import encoding, exchange, pool
+from smsp.providers.http.http1 import Answers
+from smsp.providers.smtp import replies as smtp_replies
+from smsp.providers.smtp import transaction
+from smsp.providers.smtp.phases import NotSmtp
 
 KIB = 1024
 
@@ -23,15 +27,15 @@ def test_bounds():
         "pieces before others have their turn": exchange.PIECES_IN_A_ROW,
         "bytes of a piece": body.PIECE_BYTES,
         "bytes that are encoded later": body.LATER_BYTES,
-        "bytes of a handshake": channel.HANDSHAKE_BYTES_MAX,
-        "bytes of TLS that say nothing": channel.SILENCE_BYTES_MAX,
-        "bytes of our replies in TLS": channel.REPLIES_BYTES_MAX,
+        "bytes of a handshake": security_layer.HANDSHAKE_BYTES_MAX,
+        "bytes of TLS that say nothing": security_layer.SILENCE_BYTES_MAX,
+        "bytes of our replies in TLS": security_layer.REPLIES_BYTES_MAX,
         "seconds idle": pool.IDLE_S,
         "bytes of an SMTP line": smtp_replies.LINE_BYTES_MAX,
         "lines of an SMTP reply": smtp_replies.LINES_MAX,
         "bytes of an SMTP reply": smtp_replies.REPLY_BYTES_MAX,
-        "time-outs of an envelope": smtp_dialogue.ENVELOPE_TIMEOUTS,
-        "recipients for another": smtp_dialogue.RECIPIENTS_PER_TIMEOUT,
+        "time-outs of an envelope": transaction.ENVELOPE_TIMEOUTS,
+        "recipients for another": transaction.RECIPIENTS_PER_TIMEOUT,
         "threads that encode": encoding.ENCODERS_MAX,
         "share of an answer's time for its body": exchange.BODY_SHARE,
         "seconds that move no deadline": exchange.GRAIN_S,

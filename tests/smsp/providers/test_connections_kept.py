@@ -11,11 +11,11 @@ import trio
 import trustme
 from trio.testing import wait_all_tasks_blocked
 
-from smsp.providers.channel import client_context
-from smsp.providers.transport import Transport
+from smsp.providers.http.transport import Transport
+from smsp.providers.security_layer import client_context
 from tests.kit.lines import MemoryNetwork, whole_request
 from tests.kit.ways import NAMES, say, way_of
-from tests.smsp.providers.test_transport import TAKEN, URL, answering, ask, network, post
+from tests.smsp.providers.http.test_transport import TAKEN, URL, answering, ask, network, post
 
 PADDING = b"X-Padding: " + b"a" * 400 + b"\r\n"
 HEADS = {

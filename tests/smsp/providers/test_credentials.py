@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from smsp.providers.mailgun import Mailgun
-from smsp.providers.sendgrid import SendGrid
+from smsp.providers.adapters.mailgun import Mailgun
+from smsp.providers.adapters.sendgrid import SendGrid
 
 
 @pytest.mark.parametrize("key", ["", "se cret", "secret\r\nX-Evil: 1", "secrét", "secret\x00"])

@@ -19,17 +19,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsp.carriage import why_not_carried
 from smsp.mail import Attachment, Mail, Send
-from smsp.message import InvalidMessage, parse
-from smsp.outcome import Reason
-from smsp.providers import KINDS, mime
+from smsp.mail.outcome import Reason
+from smsp.mail.parsing import InvalidMessage, parse
+from smsp.providers import KINDS
+from smsp.providers.encoding import mime
 from smsp.providers.protocols import Capabilities, HttpCall
-from smsp.providers.smtp_envelope import envelope_of
+from smsp.providers.smtp.envelope import envelope_of
+from smsp.sending.eligibility import why_not_carried
 from tests.kit.carried import carried_by
 from tests.kit.forms import read_form
 from tests.kit.mails import SEND_ID, mailbox, send, sends
-from tests.smsp.providers.test_adapters import ADAPTERS
+from tests.smsp.providers.adapters.test_adapters import ADAPTERS
 
 every_kind = pytest.mark.parametrize("kind", KINDS)
 every_adapter = pytest.mark.parametrize("kind", ADAPTERS)

@@ -6,7 +6,7 @@ import pytest
 import trio
 
 from actors import Cause, Unanswered
-from smsp.outcome import NOBODY_REFUSED, Blame, NotSent, Reason, Rejected, Sent, word
+from smsp.mail.outcome import NOBODY_REFUSED, Blame, NotSent, Reason, Rejected, Sent, word
 from smsp.providers.mock import MockProvider
 from tests.kit.circuits import running_circuit
 from tests.kit.mails import SEND_ID, send

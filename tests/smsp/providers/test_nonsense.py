@@ -15,10 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsp.outcome import Sent
+from smsp.mail.outcome import Sent
 from smsp.providers.protocols import HttpReply
 from tests.kit.replies import any_reply, nearly, with_one_member_changed
-from tests.smsp.providers.test_adapters import ADAPTERS, CASES, POLL, reply_of
+from tests.smsp.providers.adapters.test_adapters import ADAPTERS, CASES, POLL, reply_of
 
 every_kind = pytest.mark.parametrize("kind", ADAPTERS)
 

@@ -11,7 +11,7 @@ import pytest
 from smsp.providers import KINDS
 from smsp.providers.plugins import GROUP, find_kinds
 from smsp.settings import SettingsError, load
-from smsp.telemetry import Telemetry
+from smsp.telemetry.log import Telemetry
 from smsp.wiring import house
 from tests.kit.environments import KEY, MAILGUN
 from tests.kit.web import FakeLog
@@ -22,7 +22,7 @@ from typing import ClassVar
 from pydantic import SecretStr
 from pydantic.dataclasses import dataclass
 
-from smsp.outcome import Sent
+from smsp.mail.outcome import Sent
 from smsp.providers.protocols import Capabilities, Facts, HttpCall
 
 

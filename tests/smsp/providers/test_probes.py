@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from smsp.outcome import Blame, NotSent, Outcome, Reason, Rejected, Sent, Unknown
+from smsp.mail.outcome import Blame, NotSent, Outcome, Reason, Rejected, Sent, Unknown
 from smsp.providers.poll import poll
 from smsp.providers.probes import ProbedByMessage, Probing, dummy, steps_of
 from smsp.providers.protocols import Capabilities, HttpCall, ProbeCall
 from tests.kit.mails import mailbox, send
-from tests.smsp.providers.test_adapters import ADAPTERS
+from tests.smsp.providers.adapters.test_adapters import ADAPTERS
 
 POLL = mailbox("poll@example.com")
 FORBIDDEN = NotSent(Reason.FORBIDDEN, Blame.PROVIDER)

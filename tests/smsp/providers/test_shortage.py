@@ -12,17 +12,17 @@ import httpx
 import pytest
 
 from actors import Answered
-from smsp.outcome import Blame, NotSent, Reason, Sent, Unknown
-from smsp.providers import smtp_phases
-from smsp.providers.exchange import Exchange, Interrupted
-from smsp.providers.http import HttpProvider
-from smsp.providers.lending import not_lent
-from smsp.providers.names import Resolver
-from smsp.providers.phases import FAILURES, Failure, Phase
+from smsp.mail.outcome import Blame, NotSent, Reason, Sent, Unknown
+from smsp.providers.adapters.sendgrid import SendGrid
+from smsp.providers.credentials_source import not_lent
+from smsp.providers.dns import Resolver
+from smsp.providers.http.exchange import Exchange, Interrupted
+from smsp.providers.http.phases import FAILURES, Failure, Phase
+from smsp.providers.http.provider import HttpProvider
+from smsp.providers.http.transport import Transport
 from smsp.providers.protocols import HttpCall
-from smsp.providers.sendgrid import SendGrid
 from smsp.providers.shortage import Spared, is_shortage
-from smsp.providers.transport import Transport
+from smsp.providers.smtp import phases as smtp_phases
 from tests.kit.circuits import running_circuit
 from tests.kit.far_http import Far, Script
 from tests.kit.mails import mailbox, send

@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 import pytest
 
 from smsp.mail import Attachment
-from smsp.outcome import Sent
-from smsp.providers.encoding import LARGE_BYTES
-from smsp.providers.http import HttpProvider
+from smsp.mail.outcome import Sent
+from smsp.providers.adapters.sendgrid import SendGrid
+from smsp.providers.adapters.ses import Ses
+from smsp.providers.http.encoding import LARGE_BYTES
+from smsp.providers.http.provider import HttpProvider
 from smsp.providers.protocols import HttpCall
-from smsp.providers.sendgrid import SendGrid
-from smsp.providers.ses import Ses
 from tests.kit.far_http import Answer, Far, Script
 from tests.kit.mails import mailbox, send
 

@@ -7,10 +7,10 @@ from urllib.parse import urlsplit
 import pytest
 from hypothesis import given
 
-from smsp.outcome import Blame, Reason, Sent, word
-from smsp.providers.mailgun import Mailgun
+from smsp.mail.outcome import Blame, Reason, Sent, word
+from smsp.providers.adapters.mailgun import Mailgun
+from smsp.providers.adapters.sendgrid import SendGrid
 from smsp.providers.protocols import HttpReply
-from smsp.providers.sendgrid import SendGrid
 from smsp.simulator import Answer, MailgunWire, Request, SendGridWire, Submission, fault_for
 from tests.kit.mails import mailbox, send, sends
 

@@ -8,8 +8,7 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from smsp.message import parse
-from smsp.outcome import (
+from smsp.mail.outcome import (
     NOBODY_REFUSED,
     Blame,
     NotSent,
@@ -21,7 +20,8 @@ from smsp.outcome import (
     Sent,
     Unknown,
 )
-from smsp.routing import Skipped
+from smsp.mail.parsing import parse
+from smsp.sending.routing import Skipped
 from smsp.web.app import create_app
 from tests.kit.asgi import Caller
 from tests.kit.mails import SEND_ID

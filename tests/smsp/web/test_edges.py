@@ -9,14 +9,14 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
+from smsp.admission.budget import ByteBudget
+from smsp.admission.keyring import Keyring
+from smsp.admission.rates import Failures
 from smsp.keys import Key, Scope, digest_of
-from smsp.ledger import Claim, Ledger
-from smsp.outcome import Reason, Unknown
+from smsp.mail.outcome import Reason, Unknown
+from smsp.sending.ledger import Claim, Ledger
 from smsp.web.app import create_app
-from smsp.web.auth import Keyring
 from smsp.web.body import patience_until
-from smsp.web.budget import ByteBudget
-from smsp.web.rates import Failures
 from tests.kit.asgi import Caller
 from tests.kit.mails import SEND_ID
 from tests.kit.web import (

@@ -9,10 +9,10 @@ import pytest
 from trio.testing import wait_all_tasks_blocked
 
 from actors import Answered, Crashed, Moved, Refusal, Refused, Replied, Transition
-from smsp.outcome import Sent
+from smsp.mail.outcome import Sent
+from smsp.telemetry.feed import COMMENT_EVERY_S, COUNTERS_EVERY_S, WATCHERS_MAX
 from smsp.web.app import create_app
 from smsp.web.events import tell
-from smsp.web.feed import COMMENT_EVERY_S, COUNTERS_EVERY_S, WATCHERS_MAX
 from tests.kit.asgi import Caller
 from tests.kit.mails import send
 from tests.kit.web import KEY, OBSERVE_KEY, SEND_KEY, FakeMailroom, fake_services

@@ -6,7 +6,7 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from smsp.outcome import Sent
+from smsp.mail.outcome import Sent
 from smsp.web.app import create_app
 from tests.kit.asgi import Caller
 from tests.kit.web import FakeMailroom, dispatched, fake_services, message

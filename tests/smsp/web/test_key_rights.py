@@ -8,10 +8,10 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
+from smsp.admission.keyring import Keyring
+from smsp.admission.rates import FAILURES_AT_ONCE, FAILURES_PER_SECOND
 from smsp.keys import Key, Scope, digest_of
 from smsp.web.app import create_app
-from smsp.web.auth import Keyring
-from smsp.web.rates import FAILURES_AT_ONCE, FAILURES_PER_SECOND
 from tests.kit.asgi import Caller
 from tests.kit.web import KEY, Client, FakeMailroom, fake_services, message
 

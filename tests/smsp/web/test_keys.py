@@ -9,9 +9,9 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
+from smsp.admission.keyring import Keyring
 from smsp.keys import Key, Scope, digest_of
 from smsp.web.app import create_app
-from smsp.web.auth import Keyring
 from smsp.web.urls import KEY_NAMES
 from tests.kit.asgi import Caller
 from tests.kit.web import KEY, OBSERVE_KEY, SEND_KEY, Client, FakeMailroom, fake_services

@@ -10,8 +10,7 @@ import pytest
 import trio
 
 from actors import Answered, Cause, Settled, Unanswered
-from smsp.dispatcher import Dispatched
-from smsp.outcome import (
+from smsp.mail.outcome import (
     Blame,
     NotSent,
     Outcome,
@@ -22,6 +21,7 @@ from smsp.outcome import (
     Sent,
     Unknown,
 )
+from smsp.sending.dispatcher import Dispatched
 from tests.kit.mails import send as a_send
 from tests.kit.web import (
     KEY,

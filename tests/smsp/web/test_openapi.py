@@ -12,8 +12,8 @@ from openapi_spec_validator import validate
 from actors import State
 from smsp.keys import Scope
 from smsp.mail import Mail
-from smsp.message import EmailMessage, parse
-from smsp.outcome import Reason
+from smsp.mail.outcome import Reason
+from smsp.mail.parsing import EmailMessage, parse
 from smsp.web.app import REQUEST_KEY_CHARACTERS_MAX, create_app
 from smsp.web.replies import ErrorCode
 from smsp.web.send_options import DEADLINE_S_MAX, DEADLINE_S_MIN

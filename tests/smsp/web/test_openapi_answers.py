@@ -12,11 +12,12 @@ import trio
 
 from actors import Transition
 from actors.notices import Failure, ProbeRecord
+from smsp.admission.budget import ByteBudget
+from smsp.admission.keyring import Keyring
+from smsp.admission.rates import Failures
 from smsp.keys import Key, digest_of
-from smsp.ledger import Claim, Ledger
 from smsp.mail import Mail, fingerprint
-from smsp.message import parse
-from smsp.outcome import (
+from smsp.mail.outcome import (
     NOBODY_REFUSED,
     Blame,
     NotSent,
@@ -30,12 +31,11 @@ from smsp.outcome import (
     Unknown,
     word,
 )
-from smsp.routing import Route, Skipped
+from smsp.mail.parsing import parse
+from smsp.sending.ledger import Claim, Ledger
+from smsp.sending.routing import Route, Skipped
 from smsp.web.app import create_app
-from smsp.web.auth import Keyring
-from smsp.web.budget import ByteBudget
 from smsp.web.openapi import examples
-from smsp.web.rates import Failures
 from smsp.web.services import Readiness
 from smsp.web.urls import PARAMETERS_MAX
 from tests.kit.openapi import Described

@@ -11,8 +11,8 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
+from smsp.admission.budget import ByteBudget
 from smsp.web.app import create_app
-from smsp.web.budget import ByteBudget
 from tests.kit.asgi import Caller
 from tests.kit.web import (
     KEY,

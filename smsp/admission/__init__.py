@@ -1,0 +1,1 @@
+"""Who may send, how often and how much: for every way in alike."""

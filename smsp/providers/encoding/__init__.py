@@ -1,0 +1,1 @@
+"""PURE. How a message is written for a provider: MIME, forms, JSON fields, signatures."""

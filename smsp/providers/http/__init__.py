@@ -1,0 +1,1 @@
+"""Providers with an HTTP API: an adapter bound to connections of its own."""

@@ -1,0 +1,266 @@
+"""One HTTP exchange, and the exact knowledge of how far it has come.
+
+The only place that sends through httpx, and straight through a transport of it: there is no
+client that could follow a redirect or keep a cookie. One cancel scope bounds the whole exchange;
+its deadline moves with the phase, so each phase has its own time: waiting for a connection,
+connecting with TLS, each stretch of writing without progress, and (for a probe) the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from math import inf
+from time import time
+from types import MappingProxyType
+from typing import Protocol, Self, runtime_checkable
+
+import httpx
+import trio
+
+from smsp.mail import Mailbox
+from smsp.providers.encoding.body import PIECE_BYTES, AnyBody, pieces
+from smsp.providers.http.phases import Failure, Phase, failure_of
+from smsp.providers.protocols import HttpCall, HttpReply
+from smsp.providers.shortage import is_shortage
+
+WRITE_BYTES = PIECE_BYTES
+"""A write that moves this much has made progress."""
+PIECES_IN_A_ROW = 4
+BODY_BYTES_MAX = 256 * 1024
+"""More of an answer is not read: no provider's answer to one message is this long."""
+BODY_SHARE = 0.9
+"""The part of the answer's time in which its body must come. The rest is for judging a body that
+hangs after a status line that says enough. After a status line that came later than that, the
+body has as long as the rest."""
+
+# Some edges block a client that does not name itself. A compressed answer would hide its length.
+_OUR_HEADERS = (("User-Agent", "smsp"), ("Accept", "*/*"), ("Accept-Encoding", "identity"))
+GRAIN_S = 0.001
+"""A deadline is not moved for less: phases that follow at once share one."""
+_CONNECTED = "connection.connect_tcp.complete"
+_PHASES = MappingProxyType(
+    {
+        "connection.connect_tcp.started": Phase.CONNECTING,
+        "connection.start_tls.started": Phase.SECURING,
+        "http11.send_request_headers.started": Phase.WRITING,
+        "http11.send_request_body.complete": Phase.WRITTEN,
+        "http11.receive_response_headers.complete": Phase.ANSWERED,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """No status line came."""
+
+    phase: Phase
+    failure: Failure
+
+
+class Exchange:
+    """One request and its reply. Used once.
+
+    ``timeout_s`` is each phase's time. With ``on_written`` it is called in the very step in which
+    the last byte has been handed to the socket, and from then on somebody else bounds the wait
+    for the answer, unless ``answer_s`` does; without it the answer has ``timeout_s``, too.
+    """
+
+    def __init__(
+        self,
+        timeout_s: float,
+        on_written: Callable[[], None] | None = None,
+        *,
+        answer_s: float | None = None,
+    ) -> None:
+        self._timeout_s = timeout_s
+        self._answer_s = answer_s or (timeout_s if on_written is None else inf)
+        self._on_written = on_written
+        self.phase = Phase.WAITING
+        """How far it has come."""
+        self._written_at: float | None = None
+        self._scope = trio.CancelScope()
+        self._connection: _Closable | None = None
+        self._body = bytearray()
+        self._complete = False
+
+    async def run(
+        self,
+        transport: httpx.AsyncBaseTransport,
+        call: HttpCall,
+        recipients: tuple[Mailbox, ...] = (),
+    ) -> HttpReply | Interrupted:
+        """Send the call. Raises only for a bug, or when cancelled from outside.
+
+        ``recipients`` are those of the message in it, for whoever reads the reply.
+
+        An interrupted exchange has closed its connection by the time this returns or raises.
+        """
+        response: httpx.Response | None = None
+        self._grant(self._timeout_s)
+        with self._scope:
+            try:
+                response = await transport.handle_async_request(self._request(call))
+                await self._read(response)
+            except httpx.TransportError as error:
+                if response is None:
+                    starved = is_shortage(error)
+                    failure = Failure.STARVED if starved else failure_of(error)
+                    return Interrupted(self.phase, failure)
+            finally:
+                await self._close_unfinished_handshake()
+        if response is None:
+            return Interrupted(self.phase, Failure.TIMED_OUT)
+        return HttpReply(
+            status=response.status_code,
+            headers=_by_name(response.headers.raw),
+            body=bytes(self._body[:BODY_BYTES_MAX]),
+            complete=self._complete,
+            received_at=time(),
+            request_written=self._written_at is not None,
+            recipients=recipients,
+        )
+
+    def _request(self, call: HttpCall) -> httpx.Request:
+        url, host = _target(call.url)
+        body = _Pieces(call.body, before_each=self._progress)
+        request = httpx.Request(
+            call.method,
+            url,
+            headers=_headers(host, call.headers),
+            stream=body,
+            extensions=self._trace(),
+        )
+        if call.method == "POST":
+            request.headers["Content-Length"] = str(len(call.body))
+        return request
+
+    async def _read(self, response: httpx.Response) -> None:
+        assert isinstance(response.stream, httpx.AsyncByteStream)
+        try:
+            async for piece in response.stream:
+                self._body += piece
+                if len(self._body) > BODY_BYTES_MAX:
+                    # Not by leaving the loop: httpcore's generators would stay behind, suspended.
+                    self._scope.cancel()
+            self._complete = len(self._body) <= BODY_BYTES_MAX
+        finally:
+            await response.stream.aclose()
+
+    async def _close_unfinished_handshake(self) -> None:
+        """httpcore forgets a connection whose TLS handshake is cancelled, and leaves it open."""
+        if self.phase is Phase.SECURING and self._connection is not None:
+            with trio.CancelScope(shield=True):
+                await self._connection.aclose()
+
+    def _trace(self) -> dict[str, object]:
+        async def follow(event: str, info: Mapping[str, object]) -> None:
+            if event == _CONNECTED:
+                connection = info["return_value"]
+                self._connection = connection if isinstance(connection, _Closable) else None
+            phase = _PHASES.get(event)
+            if phase is not None:
+                self._enter(phase)
+
+        return {"trace": follow}
+
+    def _enter(self, phase: Phase) -> None:
+        self.phase = phase
+        match phase:
+            case Phase.WAITING | Phase.CONNECTING | Phase.WRITING:
+                self._grant(self._timeout_s)
+            case Phase.SECURING:
+                pass  # Connecting and TLS share one time.
+            case Phase.WRITTEN:
+                self._written_at = trio.current_time()
+                self._grant(self._answer_s)
+                if self._on_written is not None:
+                    self._on_written()
+            case Phase.ANSWERED:
+                now = trio.current_time()
+                since = now if self._written_at is None else self._written_at
+                self._scope.deadline = max(
+                    since + BODY_SHARE * self._timeout_s, now + (1 - BODY_SHARE) * self._timeout_s
+                )
+
+    def _progress(self) -> None:
+        """Another piece is asked for, so those before it have been taken."""
+        if self.phase is Phase.WRITING:
+            self._grant(self._timeout_s)
+
+    def _grant(self, seconds: float) -> None:
+        deadline = trio.current_time() + seconds
+        if not -GRAIN_S < deadline - self._scope.deadline < GRAIN_S:
+            self._scope.deadline = deadline
+
+
+@lru_cache(maxsize=64)
+def _target(url: str) -> tuple[httpx.URL, str]:
+    """A URL, and what ``Host`` says of it. Remembered, since a provider's are few and parsing one
+    costs as much as writing to a socket."""
+    parsed = httpx.URL(url)
+    return parsed, parsed.netloc.decode("ascii")
+
+
+@lru_cache(maxsize=64)
+def _headers(host: str, given: tuple[tuple[str, str], ...]) -> httpx.Headers:
+    """All but the body's length; to be copied. Remembered, since most providers' are the same in
+    every call, and httpx looks at each of them."""
+    names = {name.lower() for name, _ in given}
+    return httpx.Headers(
+        [
+            ("Host", host),
+            *(field for field in given if field[0].lower() != "host"),
+            *(field for field in _OUR_HEADERS if field[0].lower() not in names),
+        ]
+    )
+
+
+def _by_name(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Headers by their names in lower case; the values of one name in their order, as a list."""
+    by_name: dict[str, str] = {}
+    for raw_name, raw_value in headers:
+        name, value = raw_name.decode("latin-1").lower(), _text(raw_value)
+        by_name[name] = f"{by_name[name]}, {value}" if name in by_name else value
+    return by_name
+
+
+def _text(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
+
+
+class _Pieces(httpx.AsyncByteStream):
+    """A request's body, ``WRITE_BYTES`` at a time. ``before_each`` is called before each piece.
+
+    An iterator and no async generator: an interrupted write would leave that suspended, for the
+    garbage collector to find and for trio to warn of.
+    """
+
+    def __init__(self, body: AnyBody, *, before_each: Callable[[], None]) -> None:
+        self._pieces = pieces(body)
+        self._before_each = before_each
+        self._given = 0
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        piece = next(self._pieces, None)
+        if piece is None:
+            raise StopAsyncIteration
+        # A line that takes all at once lets nobody else run. Not after the last piece: that is told
+        # in the very step in which it was taken.
+        self._given += 1
+        if self._given % PIECES_IN_A_ROW == 0:
+            await trio.lowlevel.checkpoint()
+        self._before_each()
+        return piece
+
+
+@runtime_checkable
+class _Closable(Protocol):
+    async def aclose(self) -> None: ...
