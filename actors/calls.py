@@ -22,7 +22,7 @@ Q = TypeVar("Q")
 A = TypeVar("A")
 
 
-class Scope(Protocol):
+class Cancellable(Protocol):
     """What a call's owner can do to it; trio's ``CancelScope`` is one."""
 
     deadline: float
@@ -41,7 +41,7 @@ class Call(Generic[Q, A]):
     id: int
     permit: Permit
     ask: Ask[Q, A]
-    scope: Scope
+    scope: Cancellable
     started_at: float
     stalls: int = 0
     committed_at: float | None = None

@@ -15,7 +15,7 @@ from typing import Generic, Protocol, TypeVar, assert_never
 
 from actors.ask import Answered, Cause, Refusal, Refused, Unanswered
 from actors.breaker import Breaker, Permit, State
-from actors.calls import Call, CallBook, Scope
+from actors.calls import Call, CallBook, Cancellable
 from actors.config import Config, Judge
 from actors.evidence import Evidence
 from actors.messages import (
@@ -45,9 +45,9 @@ _BY_STATE = frozenset({Refusal.OPEN, Refusal.HELD_OPEN, Refusal.QUARANTINED})
 class Effects(Protocol[Q, A]):
     """What the handler may cause. Both begin at once and end in a message."""
 
-    def begin_call(self, call_id: int, ask: Ask[Q, A]) -> Scope: ...
+    def begin_call(self, call_id: int, ask: Ask[Q, A]) -> Cancellable: ...
 
-    def begin_probe(self, permit: Permit) -> Scope: ...
+    def begin_probe(self, permit: Permit) -> Cancellable: ...
 
 
 class Handler(Generic[Q, A]):

@@ -29,7 +29,7 @@ class ProbeRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class LastFailure:
     """The last call or probe that counted against the far side."""
 
     at: float
@@ -62,7 +62,7 @@ class Snapshot:
     mailbox_capacity: int
     due_at: float | None
     last_probe: ProbeRecord | None
-    last_failure: Failure | None
+    last_failure: LastFailure | None
     counts: Mapping[str, int]
     restarts: int
     alive: bool

@@ -13,7 +13,7 @@ from actors.ask import Answered, Refused, Reply, Unanswered
 from actors.config import Judge
 from actors.messages import Ask, Hold, Release
 from actors.notices import (
-    Failure,
+    LastFailure,
     Notice,
     Observe,
     Probed,
@@ -33,7 +33,7 @@ class Outbox(Generic[Q, A]):
 
     def __init__(self, name: str, judge: Judge[A], observe: Observe[Q, A]) -> None:
         self.last_probe: ProbeRecord | None = None
-        self.last_failure: Failure | None = None
+        self.last_failure: LastFailure | None = None
         self._name = name
         self._judge = judge
         self._observe = observe
@@ -83,7 +83,7 @@ class Outbox(Generic[Q, A]):
     def judged(self, verdict: Verdict, now: float) -> None:
         """A call or a probe had something to say about the far side."""
         if isinstance(verdict, Fault):
-            self.last_failure = Failure(now, verdict.reason)
+            self.last_failure = LastFailure(now, verdict.reason)
 
     def count(self) -> None:
         """Count what has been decided, so that the next snapshot tells it."""

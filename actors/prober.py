@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 
 from actors.ask import Cause
 from actors.breaker import Breaker, Permit, State
-from actors.calls import Scope
+from actors.calls import Cancellable
 from actors.config import Config, Judge
 from actors.evidence import Evidence
 from actors.messages import ProbeEnded
@@ -41,7 +41,7 @@ class Prober(Generic[Q, A]):
         self._outbox = outbox
         self._evidence = evidence
         self._stalls_before = 0
-        self._probe: Scope | None = None
+        self._probe: Cancellable | None = None
         self._overdue_at = inf
         self._stopped = False
 
@@ -54,7 +54,7 @@ class Prober(Generic[Q, A]):
             return inf  # Its end is a message.
         return self._breaker.due_at
 
-    def due(self, begin_probe: Callable[[Permit], Scope], now: float) -> None:
+    def due(self, begin_probe: Callable[[Permit], Cancellable], now: float) -> None:
         """``wake_at`` has come: give an overdue probe up, end a hold, begin a probe."""
         if self._breaker.state is State.PROBING:
             self._overdue_at = inf

@@ -14,7 +14,7 @@ import trio
 
 from actors.ask import Answered
 from actors.breaker import Permit
-from actors.calls import Scope
+from actors.calls import Cancellable
 from actors.messages import Ask, Committed, Failed, Finished, Message, ProbeEnded, Stopped
 
 Q = TypeVar("Q")
@@ -26,7 +26,7 @@ class Progress:
 
     __slots__ = ("_call_id", "_post", "_scope", "committed", "stage")
 
-    def __init__(self, call_id: int, scope: Scope, post: Callable[[Committed], None]) -> None:
+    def __init__(self, call_id: int, scope: Cancellable, post: Callable[[Committed], None]) -> None:
         self._call_id = call_id
         self._scope = scope
         self._post = post
@@ -64,7 +64,7 @@ class Tasks(Generic[Q, A]):
         self._probe = probe
         self._post = post
 
-    def begin_call(self, call_id: int, ask: Ask[Q, A]) -> Scope:
+    def begin_call(self, call_id: int, ask: Ask[Q, A]) -> Cancellable:
         """Make one call, until the asker's deadline unless it commits before."""
         assert self.nursery is not None
         scope = trio.CancelScope(deadline=ask.deadline)
@@ -73,7 +73,7 @@ class Tasks(Generic[Q, A]):
         )
         return scope
 
-    def begin_probe(self, permit: Permit) -> Scope:
+    def begin_probe(self, permit: Permit) -> Cancellable:
         """Make one probe."""
         assert self.nursery is not None
         scope = trio.CancelScope()

@@ -18,7 +18,7 @@ from functional_tests.kit.server import LIVEZ, POST, ended_within_s, request, ru
 from functional_tests.kit.smsp import KEY
 from smsp.mail.outcome import Sent
 from smsp.server.listener import Limits
-from tests.kit.web import FakeMailroom, dispatched, message
+from tests.kit.web import FakeDispatcher, dispatched, message
 
 HEAD_S = 0.4
 HALF_A_HEAD = b"POST /email HTTP/1.1\r\nX-A: b"
@@ -53,10 +53,10 @@ async def test_a_second_head_has_no_more_time_than_the_first():
 
 async def test_a_whole_head_ends_its_time():
     """Nobody is cut off for having been slow with a head that has come at last."""
-    slow = FakeMailroom(_slow)
+    slow = FakeDispatcher(_slow)
     said = request("POST", "/email", "Connection: close", body=message())
     async with (
-        running(idle_s=60, mailroom=slow, limits=Limits(head_s=HEAD_S)) as server,
+        running(idle_s=60, dispatcher=slow, limits=Limits(head_s=HEAD_S)) as server,
         await server.connect() as peer,
     ):
         await peer.stream.send_all(said[:20])
@@ -102,7 +102,7 @@ async def test_a_full_house_keeps_those_who_wait():
 
     limits = Limits(connections_max=1)
     async with (
-        running(idle_s=60, mailroom=FakeMailroom(held), limits=limits) as server,
+        running(idle_s=60, dispatcher=FakeDispatcher(held), limits=limits) as server,
         await server.connect() as waiting,
     ):
         await waiting.say(POST)

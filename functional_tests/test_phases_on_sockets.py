@@ -21,7 +21,7 @@ import trio
 import trustme
 
 from actors import Answered, Circuit, Reply, Unanswered
-from smsp.mail import Send
+from smsp.mail import Submission
 from smsp.mail.outcome import NotSent, Outcome, Reason, Rejected, Sent, Unknown
 from smsp.providers.adapters.sendgrid import SendGrid
 from smsp.providers.http.provider import TransportFor, http_provider, stock_transport
@@ -309,7 +309,7 @@ def assert_not_sent(reply: Reply[Outcome], reason: Reason) -> None:
 async def ask(
     transport_for: TransportFor,
     base_url: str,
-    message: Send,
+    message: Submission,
     times: tuple[float, float] = (PATIENT_S, PATIENT_S),
     tls: ssl.SSLContext | None = None,
 ) -> Reply[Outcome]:
@@ -325,7 +325,7 @@ async def circuit_to(
     base_url: str,
     timeout_s: float = PATIENT_S,
     tls: ssl.SSLContext | None = None,
-) -> AsyncGenerator[Circuit[Send, Outcome]]:
+) -> AsyncGenerator[Circuit[Submission, Outcome]]:
     """A running circuit in front of a SendGrid that lives at ``base_url``."""
     async with (
         http_provider(

@@ -24,12 +24,12 @@ from functional_tests.kit.server import (
 )
 from smsp.mail.outcome import Sent
 from tests.kit.peer import Peer
-from tests.kit.web import FakeMailroom, dispatched, message
+from tests.kit.web import FakeDispatcher, dispatched, message
 
 MIB = 1024 * 1024
 
 
-class HeldMailroom(FakeMailroom):
+class HeldMailroom(FakeDispatcher):
     """Keeps every message in flight until it is told to finish."""
 
     def __init__(self):
@@ -169,14 +169,14 @@ async def test_who_asks_at_the_end_is_answered():
 
 async def test_the_end_waits_for_answers():
     """When the server closes, no new connection is taken, and who waits is answered."""
-    mailroom = HeldMailroom()
-    async with running(mailroom=mailroom) as server, await server.connect() as peer:
+    dispatcher = HeldMailroom()
+    async with running(dispatcher=dispatcher) as server, await server.connect() as peer:
         await peer.say(POST)
-        await mailroom.asked.wait()
+        await dispatcher.asked.wait()
         server.close.set()
         await refused(server)
         assert not server.ended.is_set()
-        mailroom.finish.set()
+        dispatcher.finish.set()
         answer = await peer.hear()
         assert answer.status == 200
         await server.ended.wait()

@@ -22,7 +22,7 @@ from functional_tests.kit.smtp_circuit import (
     provider_of,
     send_through,
 )
-from functional_tests.kit.smtp_peers import PASSWORD, USER, mailroom
+from functional_tests.kit.smtp_peers import PASSWORD, USER, dispatcher
 from smsp.mail import Attachment
 from smsp.mail.outcome import NOBODY_REFUSED, Blame, NotSent, Reason, Sent
 from tests.kit.mails import mailbox, send
@@ -58,7 +58,7 @@ def client_tls(authority) -> ssl.SSLContext:
 
 async def test_in_clear_text():
     """On loopback a message may go as it is; the server's name for it comes back."""
-    with mailroom() as room:
+    with dispatcher() as room:
         assert await send_through(account(room.port), send(text="hello")) == Sent(
             "Q1", NOBODY_REFUSED
         )
@@ -70,7 +70,7 @@ async def test_in_clear_text():
 async def test_starttls_and_log_in(server_tls, client_tls, mechanisms):
     """The connection is encrypted before anything is said of who we are."""
     options = {"starttls": server_tls, "login": True, "mechanisms": frozenset(mechanisms)}
-    with mailroom(**options) as room:
+    with dispatcher(**options) as room:
         settings = account(room.port, host="localhost", security="starttls", **LOGIN)
         assert await send_through(settings, send(text="hello"), tls=client_tls) == Sent(
             "Q1", NOBODY_REFUSED
@@ -80,7 +80,7 @@ async def test_starttls_and_log_in(server_tls, client_tls, mechanisms):
 
 async def test_tls_from_the_first_byte(server_tls, client_tls):
     """As on port 465 (RFC 8314)."""
-    with mailroom(tls=server_tls, login=True) as room:
+    with dispatcher(tls=server_tls, login=True) as room:
         settings = account(room.port, host="localhost", security="tls", **LOGIN)
         assert await send_through(settings, send(text="hello"), tls=client_tls) == Sent(
             "Q1", NOBODY_REFUSED
@@ -93,7 +93,7 @@ async def test_tls_from_the_first_byte(server_tls, client_tls):
 async def test_a_stranger_gets_nothing(server_tls, client_tls, security, host):
     """A certificate that nobody we trust has given, or for another name, ends it."""
     strangers = ssl.create_default_context() if host == "localhost" else client_tls
-    with mailroom(**{security: server_tls}) as room:
+    with dispatcher(**{security: server_tls}) as room:
         settings = account(room.port, host=host, security=security)
         outcome = await send_through(settings, send(text="hello"), tls=strangers)
     assert outcome == NotSent(Reason.TLS_FAILED, Blame.PROVIDER)
@@ -102,7 +102,7 @@ async def test_a_stranger_gets_nothing(server_tls, client_tls, security, host):
 
 async def test_a_wrong_password():
     """It is our account's fault, said in the server's words and without the password."""
-    with mailroom(login=True) as room:
+    with dispatcher(login=True) as room:
         settings = account(room.port, username=USER, password="wrong one")
         outcome = await send_through(settings, send(text="hello"))
     assert isinstance(outcome, NotSent)
@@ -113,7 +113,7 @@ async def test_a_wrong_password():
 
 async def test_a_server_that_wants_to_know_who_we_are():
     """Without a log-in it refuses at the latest our sender."""
-    with mailroom(login=True) as room:
+    with dispatcher(login=True) as room:
         outcome = await send_through(account(room.port), send(text="hello"))
     assert isinstance(outcome, NotSent)
     assert (outcome.reason, outcome.blame) == (Reason.UNAUTHORISED, Blame.ACCOUNT)
@@ -138,7 +138,7 @@ async def test_everything_arrives():
             Attachment("dots.txt", "text/plain; charset=utf-8", b".\r\n.\r\n\n.\n"),
         ),
     )
-    with mailroom() as room:
+    with dispatcher() as room:
         assert await send_through(account(room.port), message) == Sent("Q1", NOBODY_REFUSED)
     (envelope,) = room.taken
     assert envelope.rcpt_tos == [
@@ -185,7 +185,7 @@ async def test_everything_arrives():
 )
 async def test_no_text_ends_a_message(text):
     """Whatever it holds, one message arrives, and whole."""
-    with mailroom() as room:
+    with dispatcher() as room:
         assert await send_through(account(room.port), send(text=text)) == Sent("Q1", NOBODY_REFUSED)
     assert body_of(room.parsed(), "plain") == CRLF.sub("\n", text).rstrip("\n")
 
@@ -193,7 +193,7 @@ async def test_no_text_ends_a_message(text):
 async def test_a_local_part_that_is_not_ascii():
     """A server with SMTPUTF8 is told it in UTF-8, in the envelope and in the header."""
     message = send(to=(mailbox("jürgen@bücher.example"),))
-    with mailroom() as room:
+    with dispatcher() as room:
         assert await send_through(account(room.port), message) == Sent("Q1", NOBODY_REFUSED)
     (envelope,) = room.taken
     assert envelope.rcpt_tos == ["jürgen@xn--bcher-kva.example"]
@@ -204,7 +204,7 @@ async def test_a_local_part_that_is_not_ascii():
 async def test_smtputf8_is_left_alone_where_it_is_not_needed():
     """Unicode in names, subject and bodies is encoded in ASCII."""
     message = send(to=(mailbox("bob@example.org", "Jürgen"),), subject="Grüße", text="Grüße")
-    with mailroom() as room:
+    with dispatcher() as room:
         assert await send_through(account(room.port), message) == Sent("Q1", NOBODY_REFUSED)
     (envelope,) = room.taken
     assert not {"SMTPUTF8", "BODY=8BITMIME"} & set(envelope.mail_options)
@@ -213,7 +213,7 @@ async def test_smtputf8_is_left_alone_where_it_is_not_needed():
 
 async def test_a_probe_sends_nothing(server_tls, client_tls):
     """It goes through encryption, log-in and envelope."""
-    with mailroom(starttls=server_tls, login=True) as room:
+    with dispatcher(starttls=server_tls, login=True) as room:
         settings = account(room.port, host="localhost", security="starttls", **LOGIN)
         assert await probe(settings, tls=client_tls) == Sent()
     assert room.taken == []
@@ -222,7 +222,7 @@ async def test_a_probe_sends_nothing(server_tls, client_tls):
 async def test_many_at_once():
     """Each message has a thread and a connection, and none waits for another."""
     outcomes = []
-    with mailroom() as room:
+    with dispatcher() as room:
         async with circuit_to(account(room.port)) as circuit:
 
             async def one(text: str) -> None:
@@ -238,7 +238,7 @@ async def test_many_at_once():
 
 async def test_a_server_that_is_not_there():
     """It cannot be reached, and the message is not sent."""
-    with mailroom() as room:
+    with dispatcher() as room:
         gone = account(room.port)
     outcome = await send_through(gone, send(text="hello"))
     assert outcome == NotSent(Reason.CONNECT_FAILED, Blame.PROVIDER)
@@ -252,7 +252,7 @@ async def test_a_name_that_nobody_knows():
 
 def test_smsp_with_an_smtp_server(start_smsp):
     """Set up by the environment alone, SMSP hands a message to an SMTP server."""
-    with mailroom(login=True) as room:
+    with dispatcher(login=True) as room:
         smsp = start_smsp(
             PROVIDERS="smtp",
             SMTP_HOST="127.0.0.1",

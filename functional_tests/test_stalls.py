@@ -15,7 +15,7 @@ from functional_tests.kit.audit import audit_all
 from functional_tests.kit.polling import eventually
 from functional_tests.kit.simulators import PROVIDERS
 from functional_tests.kit.smsp import Answer, Smsp
-from functional_tests.kit.smtp_peers import mailroom
+from functional_tests.kit.smtp_peers import dispatcher
 
 CALL_S = 1.0
 STOPPED_S = 5.0
@@ -90,7 +90,7 @@ def test_answers_that_came_meanwhile(smsp, simulators, before, provider, stopped
 
 def test_an_smtp_server_that_answered_meanwhile(start_alone):
     """Its 250 is heard as well, and each message is with it once."""
-    with mailroom() as room:
+    with dispatcher() as room:
         room.pause_s = CALL_S / 2
         settings = {
             "SMSP_PROVIDERS": "smtp",

@@ -13,7 +13,7 @@ import pytest
 from functional_tests.conftest import running_smsp
 from functional_tests.kit.certificates import FAULTS, HOST, Certificates
 from functional_tests.kit.polling import eventually
-from functional_tests.kit.smtp_peers import PASSWORD, USER, mailroom
+from functional_tests.kit.smtp_peers import PASSWORD, USER, dispatcher
 from functional_tests.kit.tls_peer import tls_peer
 
 pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS:UserWarning")
@@ -46,7 +46,7 @@ def servers(tmp_path_factory):
             known("https", fault, peer, KIND="sendgrid", API_KEY="SG.key", BASE_URL=url)
             for way in SECURITIES:
                 tls = {way: certificates.server(fault)}
-                room = stack.enter_context(mailroom(login=True, **tls))
+                room = stack.enter_context(dispatcher(login=True, **tls))
                 where = {"KIND": "smtp", "HOST": HOST, "PORT": str(room.port), "SECURITY": way}
                 known(way, fault, room, USERNAME=USER, PASSWORD=PASSWORD, **where)
         yield servers, settings | {"SMSP_PROVIDERS": ",".join(servers)}

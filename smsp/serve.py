@@ -27,7 +27,7 @@ from smsp.telemetry.log import Log, ProcessLog, Telemetry, process_log
 from smsp.web.app import create_app
 from smsp.web.events import tell
 from smsp.web.services import Services
-from smsp.wiring import House, house, node_name
+from smsp.wiring import Application, application, node_name
 
 EXIT_DRAINED, EXIT_CUT, EXIT_QUARANTINED = 0, 1, 70
 IDLE_S = 75.0
@@ -73,7 +73,7 @@ async def serve(
         trio.open_signal_receiver(signal.SIGHUP) as hang_ups,
     ):
         async with (
-            house(settings, telemetry, transport_for) as running,
+            application(settings, telemetry, transport_for) as running,
             trio.open_nursery() as nursery,
         ):
             nursery.start_soon(reload, running.services, hang_ups, read_keys, certificate)
@@ -158,7 +158,7 @@ class _Listening:
 
 
 async def _run(
-    running: House, settings: Settings, signals: AsyncIterator[int], listening: _Listening
+    running: Application, settings: Settings, signals: AsyncIterator[int], listening: _Listening
 ) -> int:
     services, log, certificate = running.services, running.services.log, listening.certificate
     config = hypercorn_config(
@@ -237,7 +237,7 @@ def _certificate(settings: Settings) -> ServerCertificate | None:
 
 
 async def _stop(
-    running: House, settings: Settings, close_listener: trio.Event, served: trio.Event
+    running: Application, settings: Settings, close_listener: trio.Event, served: trio.Event
 ) -> int:
     services = running.services
     services.log.info("server.draining")

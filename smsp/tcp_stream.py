@@ -27,7 +27,7 @@ _OPTIONS = (
 )
 
 
-class Line(trio.abc.Stream):
+class ByteCountingStream(trio.abc.Stream):
     """A stream of bytes that counts what is taken from us, and closes without waiting.
 
     A write that fails raises nothing: it makes the line ``lost``. What the peer said before it
@@ -94,7 +94,7 @@ class Line(trio.abc.Stream):
         await trio.lowlevel.checkpoint()
 
 
-class SocketLine(Line):
+class TcpStream(ByteCountingStream):
     """A TCP connection: a socket that does not block, and trio to wait for it.
 
     trio's own streams let others run after each write. Here whoever writes goes on in the very

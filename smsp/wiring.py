@@ -1,4 +1,4 @@
-"""Settings become a running house: clients, circuits, the dispatcher, the HTTP application.
+"""Settings become a running application: clients, circuits, the dispatcher, the HTTP application.
 
 The only place that knows how everything fits together. Starts nothing by itself: ``serve`` runs
 the supervisor, ``check`` only asks the providers for a probe.
@@ -34,7 +34,7 @@ from actors import (
 )
 from smsp.admission.budget import ByteBudget
 from smsp.admission.keyring import Keyring
-from smsp.mail import Mailbox, Send
+from smsp.mail import Mailbox, Submission
 from smsp.mail.outcome import Outcome, Reason
 from smsp.providers import KINDS
 from smsp.providers.dns import Resolver
@@ -66,7 +66,7 @@ def _told_nobody(_provider: str, _reason: Reason) -> None:
 
 
 @dataclass(frozen=True)
-class House:
+class Application:
     """Everything that is running, or about to."""
 
     supervisor: Supervisor
@@ -74,13 +74,13 @@ class House:
 
 
 @asynccontextmanager
-async def house(
+async def application(
     settings: Settings, telemetry: Telemetry, transport_for: TransportFor = Transport
-) -> AsyncIterator[House]:
+) -> AsyncIterator[Application]:
     """Build everything inside a trio run; transports are closed at the end."""
     watching, ledger = Watching(), Ledger(settings.idempotency_keys)
     body_budget = ByteBudget(settings.max_buffered_bytes)
-    circuits: dict[str, Circuit[Send, Outcome]] = {}
+    circuits: dict[str, Circuit[Submission, Outcome]] = {}
     metrics = Metrics(
         product_version(),
         lambda: [circuit.snapshot for circuit in circuits.values()],
@@ -90,7 +90,7 @@ async def house(
         [one.name for one in settings.providers],
     )
 
-    def observe(notice: Notice[Send, Outcome]) -> None:
+    def observe(notice: Notice[Submission, Outcome]) -> None:
         telemetry.observe(notice)
         metrics.observe(notice)
         watching.observe(notice)
@@ -114,7 +114,7 @@ async def house(
         services = _services(
             settings, dispatcher, telemetry, watching, ledger, metrics, body_budget
         )
-        yield House(supervisor, services)
+        yield Application(supervisor, services)
 
 
 @asynccontextmanager
@@ -191,8 +191,8 @@ def _circuit(
     one: ProviderSettings,
     settings: Settings,
     provider: Provider,
-    observe: Observe[Send, Outcome],
-) -> Circuit[Send, Outcome]:
+    observe: Observe[Submission, Outcome],
+) -> Circuit[Submission, Outcome]:
     config = Config(
         name=one.name,
         timeout_s=one.timeout_s,
@@ -230,7 +230,7 @@ def _services(
     body_budget: ByteBudget,
 ) -> Services:
     return Services(
-        mailroom=dispatcher,
+        dispatcher=dispatcher,
         keyring=Keyring(settings.known_keys),
         log=telemetry.log,
         kinds={one.name: one.kind for one in settings.providers},

@@ -16,12 +16,12 @@ for tests: no product imports it.
 
 from actors.testing.controls import always, cancellable, choose, rng
 from actors.testing.explorer import NotReproducible, explore, replay
-from actors.testing.report import Failure, Report
+from actors.testing.report import FailedSchedule, Report
 from actors.testing.stuck import Deadlock, Livelock
 
 __all__ = [
     "Deadlock",
-    "Failure",
+    "FailedSchedule",
     "Livelock",
     "NotReproducible",
     "Report",

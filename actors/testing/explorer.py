@@ -14,7 +14,7 @@ import trio
 from trio.abc import Instrument
 
 from actors.testing.decisions import Decision, Token, deviations
-from actors.testing.report import Failure, Report, without_plumbing
+from actors.testing.report import FailedSchedule, Report, without_plumbing
 from actors.testing.run import AsyncFn, Run, fails_alike, run_schedule
 from actors.testing.schedule import MAX_STEPS, Rules
 from actors.testing.shrink import Shrinker
@@ -130,7 +130,7 @@ class Exploration:
         token = str(Token(self._rules.timer_races, tuple(answers)))
         if run.error is not None:
             found = "Replayed." if strategy.fits else f"Replayed. {DOES_NOT_FIT}"
-            failure = Failure(without_plumbing(run.error), token, found, run.trace)
+            failure = FailedSchedule(without_plumbing(run.error), token, found, run.trace)
         return self._report(failure, trace=run.trace, fits=strategy.fits)
 
     def _run(self, strategy: Strategy, *, traced: bool = False) -> Run:
@@ -161,14 +161,16 @@ class Exploration:
         run = run_schedule(self._async_fn, Answers(answers), self._rules)
         return fails_alike(run.error, error), run.decisions
 
-    def _failure(self, first: Run, final: Run, strategy: Strategy, replays: int = 0) -> Failure:
+    def _failure(
+        self, first: Run, final: Run, strategy: Strategy, replays: int = 0
+    ) -> FailedSchedule:
         error = final.error or first.error
         assert error is not None
         found = f"Failed on schedule {self._schedules} ({strategy.name})"
         if replays:
             before, after = _deviations(first.answers), _deviations(final.answers)
             found += f", shrunk from {before} to {after} in {replays} replays"
-        return Failure(
+        return FailedSchedule(
             without_plumbing(error),
             str(Token(self._rules.timer_races, tuple(final.answers))),
             f"{found}.",
@@ -180,12 +182,12 @@ class Exploration:
         self._reproducible = False
         error = NotReproducible("a run did not repeat the decisions of an earlier one")
         found = f"Given up on schedule {self._schedules} ({strategy.name})."
-        failure = Failure(error, "s0:", found, (), reproducible=False)
+        failure = FailedSchedule(error, "s0:", found, (), reproducible=False)
         return self._report(failure, strategy.name)
 
     def _report(
         self,
-        failure: Failure | None = None,
+        failure: FailedSchedule | None = None,
         name: str = "dfs",
         *,
         exhausted: bool = False,

@@ -23,7 +23,7 @@ from trio.abc import Instrument
 from actors.testing.canary import scheduler_fault
 from actors.testing.decisions import Token
 from actors.testing.explorer import DOES_NOT_FIT, SCHEDULES, Exploration, NotReproducible
-from actors.testing.report import Failure, Report, summary
+from actors.testing.report import FailedSchedule, Report, summary
 from actors.testing.run import AsyncFn
 from actors.testing.schedule import MAX_STEPS, Rules
 from actors.testing.strategies import Plan, StrategyName, just, plan_for, strategy_for
@@ -190,7 +190,7 @@ def _plan(config: pytest.Config, mark: Mark) -> tuple[Plan, int]:
     return plan_for(mark.strategy, seed=seed, delays=mark.delays), schedules
 
 
-def _show(item: pytest.Function, failure: Failure) -> NoReturn:
+def _show(item: pytest.Function, failure: FailedSchedule) -> NoReturn:
     """Fail with the program's own exception, so that pytest shows it as it shows any other."""
     __tracebackhide__ = True
     replay = f"pytest --schedule-replay '{failure.token}' -k {_keyword(item)}"

@@ -16,7 +16,7 @@ _TRACE_LINES_MAX = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class FailedSchedule:
     """One schedule that breaks the program. ``str()`` tells the whole story."""
 
     error: BaseException
@@ -54,7 +54,7 @@ class Report:
     seconds: float
     exhausted: bool
     """Whether every schedule within the bound on delays was run (dfs only)."""
-    failure: Failure | None
+    failure: FailedSchedule | None
     seed: str | None
     """Names the strategy that found the failure, such as ``pct:3:60:17``; dfs has none."""
     token: str | None

@@ -4,7 +4,7 @@ First by delta debugging (Zeller and Hildebrandt, "Simplifying and Isolating Fai
 Input", 2002): deviations are taken away in ever smaller portions, until no single one can go.
 Where more than one is left, every schedule of a single deviation is tried too.
 
-Knows nothing of trio: an ``Attempt`` runs the program and says what came of it.
+Knows nothing of trio: an ``Trial`` runs the program and says what came of it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from actors.testing.decisions import Decision, Kind, answers_of, deviations
 
-Attempt: TypeAlias = Callable[[Sequence[int]], tuple[bool, Sequence[Decision]]]
+Trial: TypeAlias = Callable[[Sequence[int]], tuple[bool, Sequence[Decision]]]
 """Runs a schedule: whether it fails in the same way, and the decisions that were made."""
 
 REPLAYS_MAX = 400
@@ -24,7 +24,7 @@ _SMALL = 10
 class Shrinker:
     """Shrinks one failing schedule within a budget of replays."""
 
-    def __init__(self, attempt: Attempt, replays_max: int = REPLAYS_MAX) -> None:
+    def __init__(self, attempt: Trial, replays_max: int = REPLAYS_MAX) -> None:
         self.replays = 0
         """How many runs it has taken."""
         self._attempt = attempt

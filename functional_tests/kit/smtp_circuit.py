@@ -10,7 +10,7 @@ from random import Random
 import trio
 
 from actors import Answered, Circuit, Config, Intensity, Supervisor
-from smsp.mail import Send
+from smsp.mail import Submission
 from smsp.mail.outcome import Outcome
 from smsp.providers.protocols import Provider
 from smsp.providers.smtp import Smtp
@@ -50,7 +50,7 @@ async def probe(
 
 async def send_through(
     settings: Smtp,
-    message: Send,
+    message: Submission,
     *,
     timeout_s: float = PATIENT_S,
     tls: ssl.SSLContext | None = None,
@@ -70,7 +70,7 @@ async def circuit_to(
     settle_s: float = PATIENT_S,
     tls: ssl.SSLContext | None = None,
     observe=lambda _: None,
-) -> AsyncIterator[Circuit[Send, Outcome]]:
+) -> AsyncIterator[Circuit[Submission, Outcome]]:
     """A running circuit in front of a server."""
     async with (
         provider_of(settings, timeout_s=timeout_s, tls=tls) as provider,

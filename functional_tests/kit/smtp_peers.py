@@ -199,7 +199,7 @@ async def listening(handler: Scripted) -> AsyncIterator[int]:
 
 
 @dataclass
-class Mailroom:
+class Dispatching:
     """A whole server, aiosmtpd's, in a thread of its own; ``taken`` are the messages it took."""
 
     taken: list[Envelope] = field(default_factory=list)
@@ -224,7 +224,7 @@ class Mailroom:
 class _Starter(Controller):
     """Listens on any free port; ``tls`` is from the first byte."""
 
-    def __init__(self, room: Mailroom, tls: ssl.SSLContext | None, **options: object) -> None:
+    def __init__(self, room: Dispatching, tls: ssl.SSLContext | None, **options: object) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
         port = self._listener.getsockname()[1]
         super().__init__(room, "127.0.0.1", port, ssl_context=tls, ready_timeout=10, **options)
@@ -241,15 +241,15 @@ class _Starter(Controller):
 
 
 @contextmanager
-def mailroom(
+def dispatcher(
     *,
     starttls: ssl.SSLContext | None = None,
     tls: ssl.SSLContext | None = None,
     login: bool = False,
     mechanisms: frozenset[str] = frozenset({"PLAIN", "LOGIN"}),
-) -> Iterator[Mailroom]:
-    """A running :class:`Mailroom`; with ``login`` it takes nothing without :data:`PASSWORD`."""
-    room = Mailroom()
+) -> Iterator[Dispatching]:
+    """A running :class:`Dispatching`; with ``login`` it takes nothing without :data:`PASSWORD`."""
+    room = Dispatching()
     controller = _Starter(
         room,
         tls,

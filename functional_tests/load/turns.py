@@ -24,7 +24,7 @@ from smsp.serve import spare_the_collector
 from smsp.settings import load
 from smsp.telemetry.log import Telemetry
 from smsp.web.app import App, create_app
-from smsp.wiring import house
+from smsp.wiring import application
 from tests.kit.asgi import Caller
 from tests.kit.environments import KEY
 from tests.kit.web import FakeLog
@@ -147,7 +147,7 @@ async def _app():
             environ[f"SMSP_{kind.upper()}_{name}"] = value
     transport_for: Callable[..., httpx.AsyncBaseTransport] = lambda *_: Sink()  # noqa: E731
     async with (
-        house(load(environ), Telemetry(FakeLog()), transport_for) as built,
+        application(load(environ), Telemetry(FakeLog()), transport_for) as built,
         trio.open_nursery() as nursery,
     ):
         await nursery.start(built.supervisor.run)

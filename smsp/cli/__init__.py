@@ -227,7 +227,7 @@ def _status(caller: tuple[str, str], *, watch: bool, as_json: bool) -> bool:
 
     try:
         return trio.run(run)
-    except (status.NoAnswer, status.KeyRefused) as error:
+    except (status.NodeUnreachable, status.KeyRefused) as error:
         _complain(error)
         return False
 

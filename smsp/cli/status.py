@@ -40,7 +40,7 @@ _STYLES = MappingProxyType(
 _EVENT = "data: "
 
 
-class NoAnswer(Exception):
+class NodeUnreachable(Exception):
     """Nobody answered, or it was no SMSP that did. Trying again may help."""
 
 
@@ -49,7 +49,7 @@ class KeyRefused(Exception):
 
 
 @dataclass(frozen=True)
-class View:
+class StatusView:
     """The circuits of a node. ``at`` is its time of day when they were so, ``heard_at`` the same
     moment on the run's clock."""
 
@@ -100,7 +100,7 @@ class Node:
     ) -> None:
         await self._http.aclose()
 
-    async def look(self) -> tuple[str, View, bytes]:
+    async def look(self) -> tuple[str, StatusView, bytes]:
         """How it is in one word, its circuits, and these as they came in JSON."""
         with _answering():
             health = _checked(await self._http.get("/healthcheck"))
@@ -108,7 +108,7 @@ class Node:
             status = Health.model_validate_json(health.content).status
             return status, _view(listed.content, _time_of_day(listed)), listed.content
 
-    async def listen(self, see: Callable[[View], None]) -> None:
+    async def listen(self, see: Callable[[StatusView], None]) -> None:
         """Pass on what the stream tells, until it ends."""
         patience = httpx.Timeout(TIMEOUT_S, read=SILENCE_S_MAX)
         with _answering():
@@ -125,7 +125,7 @@ class Screen:
     """What a terminal shows of a node that is watched: the last view, and what became of it."""
 
     def __init__(self) -> None:
-        self.view: View | None = None
+        self.view: StatusView | None = None
         self.trouble = "connecting"
 
     @property
@@ -133,7 +133,7 @@ class Screen:
         """Whether some circuit took mail when last heard of."""
         return self.view is not None and self.view.status != "down"
 
-    def see(self, view: View) -> None:
+    def see(self, view: StatusView) -> None:
         """There is news."""
         self.view, self.trouble = view, ""
 
@@ -150,7 +150,7 @@ class Screen:
 
 
 async def show(node: Node, console: Console, *, as_json: bool) -> bool:
-    """Print how it is now; whether it takes mail. Raises ``NoAnswer`` and ``KeyRefused``."""
+    """Print how it is now; whether it takes mail. Raises ``NodeUnreachable`` and ``KeyRefused``."""
     status, view, content = await node.look()
     if as_json:
         whole = {"status": status, **orjson.loads(content)}
@@ -195,7 +195,7 @@ async def follow(node: Node, screen: Screen) -> None:
         try:
             await node.listen(screen.see)
             why = "the stream ended"
-        except NoAnswer as error:
+        except NodeUnreachable as error:
             why = str(error)
         wait_s = WAIT_S_FIRST if screen.view is not before else min(2 * wait_s, WAIT_S_MAX)
         screen.trouble = f"{why}; connecting again"
@@ -213,9 +213,9 @@ def _answering() -> Iterator[None]:
     try:
         yield
     except httpx.TransportError as error:
-        raise NoAnswer(f"no answer from SMSP: {error}") from error
+        raise NodeUnreachable(f"no answer from SMSP: {error}") from error
     except ValidationError as error:
-        raise NoAnswer("this is no SMSP, or one of another version") from error
+        raise NodeUnreachable("this is no SMSP, or one of another version") from error
 
 
 def _checked(answer: httpx.Response) -> httpx.Response:
@@ -227,15 +227,15 @@ def _checked(answer: httpx.Response) -> httpx.Response:
         case httpx.codes.FORBIDDEN:
             raise KeyRefused("this key does not have the scope observe")
         case status:
-            raise NoAnswer(f"SMSP answered {status}")
+            raise NodeUnreachable(f"SMSP answered {status}")
 
 
 def _time_of_day(answer: httpx.Response) -> datetime:
     try:
         return parsedate_to_datetime(answer.headers["Date"])
     except (KeyError, ValueError) as error:
-        raise NoAnswer("this is no SMSP: the answer has no date") from error
+        raise NodeUnreachable("this is no SMSP: the answer has no date") from error
 
 
-def _view(told: str | bytes, at: datetime) -> View:
-    return View(Providers.model_validate_json(told).providers, at, trio.current_time())
+def _view(told: str | bytes, at: datetime) -> StatusView:
+    return StatusView(Providers.model_validate_json(told).providers, at, trio.current_time())

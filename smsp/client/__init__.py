@@ -28,10 +28,10 @@ from typing import Self, TypeVar
 import anyio
 import httpx
 
-from smsp.client.answers import Heard, Lost, Reply
-from smsp.client.http import FAILURES, FIELD, LIMITS, Body, Target, lost
+from smsp.client.answers import Heard, HeardAnswer, Lost
+from smsp.client.http import FAILURES, FIELD, LIMITS, JsonBody, Target, lost
 from smsp.client.outcomes import (
-    Answer,
+    AnswerBody,
     Attempt,
     Message,
     NoAnswer,
@@ -44,10 +44,10 @@ from smsp.client.outcomes import (
     Sent,
     Unknown,
 )
-from smsp.client.steps import Ask, Clock, Wait, Wishes, finding, sending
+from smsp.client.steps import Clock, SendRequest, Wait, Wishes, finding, sending
 
 __all__ = [
-    "Answer",
+    "AnswerBody",
     "AsyncClient",
     "Attempt",
     "Client",
@@ -122,7 +122,7 @@ class Client:
 
     def _hold(
         self,
-        conversation: Generator[Ask | Wait, Heard, T],
+        conversation: Generator[SendRequest | Wait, Heard, T],
         sleep: Callable[[float], object],
         clock: Clock,
     ) -> T:
@@ -139,8 +139,8 @@ class Client:
             else:
                 heard = self._ask(step, clock)
 
-    def _ask(self, ask: Ask, clock: Clock) -> Reply | Lost:
-        body = Body(clock, ask.patience_s)
+    def _ask(self, ask: SendRequest, clock: Clock) -> HeardAnswer | Lost:
+        body = JsonBody(clock, ask.patience_s)
         try:
             response = self._transport.handle_request(self._to.request(ask))
             stream = response.stream
@@ -197,7 +197,7 @@ class AsyncClient:
     ) -> None:
         await self.aclose()
 
-    async def _hold(self, conversation: Generator[Ask | Wait, Heard, T]) -> T:
+    async def _hold(self, conversation: Generator[SendRequest | Wait, Heard, T]) -> T:
         heard: Heard = None
         while True:
             try:
@@ -211,8 +211,8 @@ class AsyncClient:
             else:
                 heard = await self._ask(step)
 
-    async def _ask(self, ask: Ask) -> Reply | Lost:
-        body = Body(anyio.current_time, ask.patience_s)
+    async def _ask(self, ask: SendRequest) -> HeardAnswer | Lost:
+        body = JsonBody(anyio.current_time, ask.patience_s)
         try:
             response = await self._transport.handle_async_request(self._to.request(ask))
             stream = response.stream

@@ -21,7 +21,7 @@ from types import MappingProxyType
 import orjson
 
 from smsp.client.outcomes import (
-    Answer,
+    AnswerBody,
     Attempt,
     NotSent,
     Outcome,
@@ -57,7 +57,7 @@ _NOT_READ = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class HeardAnswer:
     """Somebody's answer, come whole. The names in ``headers`` are in lower case."""
 
     status: int
@@ -73,7 +73,7 @@ class Lost:
     unsent: bool = False
 
 
-Heard = Reply | Lost | None
+Heard = HeardAnswer | Lost | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ def shown_by(heard: Heard) -> Shown:
     """What an answer to a message, or its absence, shows."""
     if isinstance(heard, Lost) and heard.unsent:
         return Shown(NotSent(f"SMSP cannot be reached: {heard.why}", RETRY_AFTER_S_MIN, {}))
-    if not isinstance(heard, Reply):
+    if not isinstance(heard, HeardAnswer):
         return Shown(Unknown(why_none(heard), {}))
     answer = object_in(heard)
     shown = _with_outcome(heard, answer) or without_outcome(heard, answer)
@@ -107,12 +107,12 @@ def why_none(heard: Lost | None) -> str:
     return f"there was no answer from SMSP: {heard.why if heard else 'nothing came'}"
 
 
-def why_foreign(reply: Reply) -> str:
+def why_foreign(reply: HeardAnswer) -> str:
     """That an answer is somebody else's, for a reader."""
     return f"the answer is not SMSP's: status {reply.status}"
 
 
-def _with_outcome(reply: Reply, answer: Answer) -> Shown | None:
+def _with_outcome(reply: HeardAnswer, answer: AnswerBody) -> Shown | None:
     """The outcome that SMSP answers in these words with this status; none if it never does."""
     word = _text(answer, "outcome") or ""
     status, codes = _SAID_WITH.get(word, (None, ()))
@@ -125,7 +125,7 @@ def _with_outcome(reply: Reply, answer: Answer) -> Shown | None:
 
 
 def _outcome(
-    word: str, answer: Answer, message: str | None, retry_after_s: float
+    word: str, answer: AnswerBody, message: str | None, retry_after_s: float
 ) -> Outcome | None:
     message_id, provider = _text(answer, "id"), _text(answer, "provider")
     attempts = _attempts(answer)
@@ -144,7 +144,7 @@ def _outcome(
             return None
 
 
-def without_outcome(reply: Reply, answer: Answer) -> Shown | None:
+def without_outcome(reply: HeardAnswer, answer: AnswerBody) -> Shown | None:
     """What SMSP says of a request that came to no outcome; none if the answer is not SMSP's."""
     code, message = _text(answer, "code"), _text(answer, "message")
     ours = reply.headers.get("requestkey") and "outcome" not in answer
@@ -160,7 +160,7 @@ def without_outcome(reply: Reply, answer: Answer) -> Shown | None:
     return Shown(RequestRefused(reply.status, code, message, answer))
 
 
-def record_in(reply: Reply, answer: Answer, message_id: str) -> Record | None:
+def record_in(reply: HeardAnswer, answer: AnswerBody, message_id: str) -> Record | None:
     """What SMSP remembers of this message; none if the answer does not say so."""
     word, settled = _text(answer, "outcome"), answer.get("settled")
     ours = reply.status == HTTPStatus.OK and (_text(answer, "id") or "") == message_id.lower()
@@ -172,19 +172,19 @@ def record_in(reply: Reply, answer: Answer, message_id: str) -> Record | None:
     return None if outcome is None else Record(message_id, outcome, settled, answer)
 
 
-def _reasons(answer: Answer) -> str:
+def _reasons(answer: AnswerBody) -> str:
     """A record has no sentence of its own, but what came of each provider."""
     return ", ".join(f"{one.provider}: {one.reason}" for one in _attempts(answer))
 
 
-def _retry_after_s(reply: Reply) -> float:
+def _retry_after_s(reply: HeardAnswer) -> float:
     """The wait that is asked for. SMSP names whole seconds; anything else is no wish of its own."""
     text = reply.headers.get("retry-after", "")
     seconds = float(text) if _NUMBER.fullmatch(text) else RETRY_AFTER_S_MIN
     return min(max(seconds, RETRY_AFTER_S_MIN), RETRY_AFTER_S_MAX)
 
 
-def object_in(reply: Reply) -> Answer:
+def object_in(reply: HeardAnswer) -> AnswerBody:
     """The JSON object in an answer, which is empty if there is none."""
     media_type = reply.headers.get("content-type", "").partition(";")[0]
     if media_type.strip().lower() != "application/json":
@@ -196,11 +196,11 @@ def object_in(reply: Reply) -> Answer:
     return body if isinstance(body, dict) else {}
 
 
-def _attempts(answer: Answer) -> tuple[Attempt, ...]:
+def _attempts(answer: AnswerBody) -> tuple[Attempt, ...]:
     return tuple(_attempt(row) for row in _rows(answer, "attempts"))
 
 
-def _attempt(row: Answer) -> Attempt:
+def _attempt(row: AnswerBody) -> Attempt:
     provider, outcome, reason = (
         _text(row, name) or "" for name in ("provider", "outcome", "reason")
     )
@@ -209,27 +209,27 @@ def _attempt(row: Answer) -> Attempt:
     return Attempt(provider, outcome, reason, took_s, _text(row, "detail"))
 
 
-def _refused(answer: Answer) -> tuple[RefusedRecipient, ...] | None:
+def _refused(answer: AnswerBody) -> tuple[RefusedRecipient, ...] | None:
     if not isinstance(answer.get("refusedrecipients"), list):
         return None
     return tuple(_recipient(row) for row in _rows(answer, "refusedrecipients"))
 
 
-def _refused_count(answer: Answer) -> int:
+def _refused_count(answer: AnswerBody) -> int:
     number = answer.get("refusedrecipientscount")
     return number if isinstance(number, int) else len(_refused(answer) or ())
 
 
-def _recipient(row: Answer) -> RefusedRecipient:
+def _recipient(row: AnswerBody) -> RefusedRecipient:
     address, reason = _text(row, "address") or "", _text(row, "reason") or ""
     return RefusedRecipient(address, reason, _text(row, "detail"))
 
 
-def _rows(answer: Answer, name: str) -> list[Answer]:
+def _rows(answer: AnswerBody, name: str) -> list[AnswerBody]:
     rows = answer.get(name)
     return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
 
 
-def _text(answer: Answer, name: str) -> str | None:
+def _text(answer: AnswerBody, name: str) -> str | None:
     value = answer.get(name)
     return value if isinstance(value, str) else None

@@ -10,8 +10,8 @@ import re
 
 import httpx
 
-from smsp.client.answers import Lost, Reply
-from smsp.client.steps import DEADLINE_S_MIN, Ask, Clock
+from smsp.client.answers import HeardAnswer, Lost
+from smsp.client.steps import DEADLINE_S_MIN, Clock, SendRequest
 
 CONNECT_S = 10.0
 GRACE_S = 5.0
@@ -36,7 +36,7 @@ class Target:
         self._key = key
         self._base = _base(url)
 
-    def request(self, ask: Ask) -> httpx.Request:
+    def request(self, ask: SendRequest) -> httpx.Request:
         """What is asked, on its way to SMSP."""
         headers = {
             "Accept": "application/json",
@@ -56,7 +56,7 @@ class Target:
         )
 
 
-class Body:
+class JsonBody:
     """What comes of an answer's body: at most ``ANSWER_BYTES_MAX``, and not for ever.
 
     It is never decompressed: nobody asked for that, and a small one may become a large one.
@@ -76,13 +76,13 @@ class Body:
             self._bytes += chunk
         return not self.over
 
-    def reply(self, response: httpx.Response) -> Reply | Lost:
+    def reply(self, response: httpx.Response) -> HeardAnswer | Lost:
         """The answer, if it can be read."""
         if self.over:
             return Lost("it was too long, or too slow")
         if response.headers.get("Content-Encoding", "identity").lower() != "identity":
             return Lost("it was compressed, which SMSP never does")
-        return Reply(response.status_code, dict(response.headers), bytes(self._bytes))
+        return HeardAnswer(response.status_code, dict(response.headers), bytes(self._bytes))
 
 
 def lost(error: httpx.RequestError | OSError) -> Lost:

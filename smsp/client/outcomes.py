@@ -11,7 +11,7 @@ from dataclasses import dataclass
 Message = Mapping[str, object]
 """A message as ``POST /email`` takes it: ``fromaddress``, ``toaddress``, ``subject`` ..."""
 
-Answer = Mapping[str, object]
+AnswerBody = Mapping[str, object]
 """SMSP's whole answer; empty when none came, and when what came was not SMSP's."""
 
 
@@ -49,7 +49,7 @@ class Sent:
     id: str
     provider: str
     messageid: str | None
-    answer: Answer
+    answer: AnswerBody
     refusedrecipients: tuple[RefusedRecipient, ...] | None = None
     refusedrecipientscount: int = 0
     attempts: tuple[Attempt, ...] = ()
@@ -61,7 +61,7 @@ class Rejected:
 
     id: str
     message: str
-    answer: Answer
+    answer: AnswerBody
     attempts: tuple[Attempt, ...] = ()
 
 
@@ -75,7 +75,7 @@ class NotSent:
 
     message: str
     retry_after_s: float
-    answer: Answer
+    answer: AnswerBody
     id: str | None = None
     attempts: tuple[Attempt, ...] = ()
 
@@ -86,7 +86,7 @@ class Unknown:
     with it the outcome may be asked for."""
 
     message: str
-    answer: Answer
+    answer: AnswerBody
     id: str | None = None
     attempts: tuple[Attempt, ...] = ()
 
@@ -102,7 +102,7 @@ class Record:
     id: str
     outcome: Outcome | None
     settled: bool
-    answer: Answer
+    answer: AnswerBody
 
 
 class RequestRefused(Exception):
@@ -111,7 +111,7 @@ class RequestRefused(Exception):
     ``code`` is the stable word for programs.
     """
 
-    def __init__(self, status: int, code: str, message: str, answer: Answer) -> None:
+    def __init__(self, status: int, code: str, message: str, answer: AnswerBody) -> None:
         super().__init__(status, code, message, answer)  # as they are, so that it can be pickled
         self.status = status
         self.code = code

@@ -1,6 +1,6 @@
 """PURE. What a caller asks SMSP, and when it asks again.
 
-A conversation is a generator: it yields :class:`Ask` and is sent what was heard, yields
+A conversation is a generator: it yields :class:`SendRequest` and is sent what was heard, yields
 :class:`Wait` and is sent ``None``, and returns what the caller wants to know. Whoever runs it does
 the I/O, so that code in threads, under asyncio and under trio decides alike.
 
@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 from smsp.client.answers import (
     Heard,
-    Reply,
+    HeardAnswer,
     Shown,
     object_in,
     record_in,
@@ -53,7 +53,7 @@ Clock = Callable[[], float]
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class SendRequest:
     """A request: ``path`` is below SMSP's URL, ``patience_s`` how long the answer may take."""
 
     method: str
@@ -80,7 +80,9 @@ class Wishes:
     retries: int
 
 
-def sending(content: bytes, wishes: Wishes, clock: Clock) -> Generator[Ask | Wait, Heard, Outcome]:
+def sending(
+    content: bytes, wishes: Wishes, clock: Clock
+) -> Generator[SendRequest | Wait, Heard, Outcome]:
     """The conversation about one message, which is JSON already. Raises :class:`RequestRefused`."""
     until = clock() + (PATIENCE_S if wishes.deadline_s is None else wishes.deadline_s)
     doubt: Unknown | None = None
@@ -98,12 +100,12 @@ def sending(content: bytes, wishes: Wishes, clock: Clock) -> Generator[Ask | Wai
     return outcome
 
 
-def finding(message_id: str) -> Generator[Ask | Wait, Heard, Record | None]:
+def finding(message_id: str) -> Generator[SendRequest | Wait, Heard, Record | None]:
     """The conversation about what became of a message. Raises :class:`NoAnswer`, and
     :class:`RequestRefused`."""
     path = "/email/" + quote(message_id, safe="").replace(".", "%2E")
-    heard = yield Ask("GET", path, {}, b"", FIND_PATIENCE_S)
-    if not isinstance(heard, Reply):
+    heard = yield SendRequest("GET", path, {}, b"", FIND_PATIENCE_S)
+    if not isinstance(heard, HeardAnswer):
         raise NoAnswer(why_none(heard))
     answer = object_in(heard)
     record = record_in(heard, answer, message_id)
@@ -142,12 +144,12 @@ def _message(outcome: Outcome | RequestRefused) -> str:
             return outcome.message
 
 
-def _post(content: bytes, wishes: Wishes, left_s: float) -> Ask:
+def _post(content: bytes, wishes: Wishes, left_s: float) -> SendRequest:
     headers = {"Content-Type": "application/json"}
     if wishes.idempotency_key is not None:
         headers["Idempotency-Key"] = wishes.idempotency_key
     if wishes.deadline_s is None:
-        return Ask("POST", "/email", headers, content, PATIENCE_S)
+        return SendRequest("POST", "/email", headers, content, PATIENCE_S)
     deadline_s = min(left_s, PATIENCE_S)
     headers["SMSP-Deadline"] = f"{round(deadline_s, 3):g}"
-    return Ask("POST", "/email", headers, content, deadline_s)
+    return SendRequest("POST", "/email", headers, content, deadline_s)

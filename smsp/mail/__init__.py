@@ -120,7 +120,7 @@ class Mail:
 
 
 @dataclass(frozen=True, slots=True)
-class Send:
+class Submission:
     """The question put to a circuit: send this message, known to us by this id.
 
     ``id`` is the UUIDv4 that ``POST /email`` answers with. It travels with the message

@@ -187,14 +187,14 @@ class Unknown:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class AttemptRefused:
     """A circuit made no call. Proves nothing about the message, and is no outcome of it."""
 
     reason: Reason
 
 
 Outcome = Sent | Rejected | NotSent | Unknown
-Result = Outcome | Refused
+Result = Outcome | AttemptRefused
 OutcomeWord = Literal["sent", "rejected", "not_sent", "unknown"]
 
 _WEIGHS_NOTHING = frozenset(
@@ -231,7 +231,7 @@ def word(result: Result) -> Literal[OutcomeWord, "refused"]:
             return "not_sent"
         case Unknown():
             return "unknown"
-        case Refused():
+        case AttemptRefused():
             return "refused"
 
 

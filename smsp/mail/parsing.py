@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from smsp.mail import Mail
 
-__all__ = ["EmailMessage", "Fault", "InvalidJson", "InvalidMessage", "is_quick", "parse"]
+__all__ = ["EmailMessage", "FieldError", "InvalidJson", "InvalidMessage", "is_quick", "parse"]
 
 WHOLE_BYTES_MAX = 64 * 1024
 """A body of more than these is condensed before a parser sees it."""
@@ -65,7 +65,7 @@ class InvalidJson:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class FieldError:
     """One thing wrong with one field.
 
     ``field`` is a path such as ``toaddress[2]`` or ``headers.X-Order``; empty for the message
@@ -83,7 +83,7 @@ class Fault:
 class InvalidMessage:
     """The body is JSON but no message we can send. Holds 1 to ``FAULTS_MAX`` faults."""
 
-    faults: tuple[Fault, ...]
+    faults: tuple[FieldError, ...]
 
     def __str__(self) -> str:
         return "; ".join(map(str, self.faults))
@@ -159,11 +159,11 @@ def _too_much(body: bytes | bytearray, cut_off: TooMany) -> InvalidJson | Invali
         return InvalidJson(f"The body is not JSON: {excerpt(str(error), 160)}")
     field = last_field(cut_off.text)
     if field is None:
-        return InvalidMessage((Fault("", "must be an object"),))
+        return InvalidMessage((FieldError("", "must be an object"),))
     if folded(field) in _RECIPIENT_FIELDS:
         return InvalidMessage((_TOO_MANY_RECIPIENTS,))
     words = f"holds too much: a message has at most {STRINGS_MAX:,} names and values"
-    return InvalidMessage((Fault(excerpt(field), words),))
+    return InvalidMessage((FieldError(excerpt(field), words),))
 
 
 def _names_twice(first: str, second: str) -> str:
@@ -172,7 +172,7 @@ def _names_twice(first: str, second: str) -> str:
     return f"The body names one field twice: {excerpt(first)} and {excerpt(second)}."
 
 
-_TOO_MANY_RECIPIENTS = Fault(
+_TOO_MANY_RECIPIENTS = FieldError(
     "toaddress", f"must name at most {RECIPIENTS_MAX:,} recipients together with cc and bcc"
 )
 
@@ -210,9 +210,11 @@ def _recipients_named(wire: object) -> int:
     return sum(len(field) if isinstance(field, list) else 1 for field in fields if field)
 
 
-def _faults(invalid: ValidationError) -> tuple[Fault, ...]:
+def _faults(invalid: ValidationError) -> tuple[FieldError, ...]:
     errors = invalid.errors(include_url=False, include_input=False)
-    return tuple(Fault(_path(error["loc"]), _words(error)) for error in islice(errors, FAULTS_MAX))
+    return tuple(
+        FieldError(_path(error["loc"]), _words(error)) for error in islice(errors, FAULTS_MAX)
+    )
 
 
 def _words(error: ErrorDetails) -> str:

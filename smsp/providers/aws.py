@@ -10,7 +10,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import Protocol
 
-from smsp.providers.protocols import Loan
+from smsp.providers.protocols import TemporaryCredentials
 
 
 class _Frozen(Protocol):
@@ -26,7 +26,7 @@ class _Found(Protocol):
 
 
 class DefaultChain:
-    """A lender. Not for two threads at once."""
+    """A credentials source. Not for two threads at once."""
 
     def __init__(self) -> None:
         self._found: _Found | None = None
@@ -35,7 +35,7 @@ class DefaultChain:
         """What must be installed before anything can be lent; ``None`` if nothing must."""
         return None if find_spec("botocore") else "smsp[aws]"
 
-    def lend(self) -> Loan | None:
+    def fetch(self) -> TemporaryCredentials | None:
         """The credentials in force; ``None`` if there are none. May ask a metadata service."""
         # Here and not above: there may be no botocore, and it is slow to import.
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
@@ -48,4 +48,4 @@ class DefaultChain:
             frozen = self._found.get_frozen_credentials()
         except (BotoCoreError, ClientError, RuntimeError, ValueError, OSError):
             return None
-        return Loan(frozen.access_key, frozen.secret_key, frozen.token)
+        return TemporaryCredentials(frozen.access_key, frozen.secret_key, frozen.token)

@@ -29,7 +29,7 @@ _CONNECTOR = ("exposure", "provider", "call_timeout_s")
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
+class FailedPlugin:
     """A kind that an installed package brings, and that cannot be used."""
 
     kind: str
@@ -42,8 +42,8 @@ class Found:
     """What there is. ``clashing`` have a word that is taken; ``broken`` cannot be loaded."""
 
     kinds: Mapping[str, type[Kind]]
-    broken: tuple[Failed, ...] = ()
-    clashing: tuple[Failed, ...] = ()
+    broken: tuple[FailedPlugin, ...] = ()
+    clashing: tuple[FailedPlugin, ...] = ()
 
 
 def find_kinds(installed: Iterable[EntryPoint] | None = None) -> Found:
@@ -52,7 +52,7 @@ def find_kinds(installed: Iterable[EntryPoint] | None = None) -> Found:
     Nothing of theirs is imported before this is called.
     """
     found = entry_points(group=GROUP) if installed is None else installed
-    kinds, broken, clashing = dict(KINDS), list[Failed](), list[Failed]()
+    kinds, broken, clashing = dict(KINDS), list[FailedPlugin](), list[FailedPlugin]()
     for each in sorted(found, key=lambda each: (each.name, _package_of(each))):
         if each.name in kinds:
             clashing.append(_failed(each, "but there is such a kind already"))
@@ -83,9 +83,9 @@ def _has(kind: type, names: Iterable[str]) -> bool:
     return all(hasattr(kind, name) for name in names)
 
 
-def _failed(entry_point: EntryPoint, why: str) -> Failed:
+def _failed(entry_point: EntryPoint, why: str) -> FailedPlugin:
     brought = f"{_package_of(entry_point)} brings {entry_point.value} for it"
-    return Failed(entry_point.name, f"{entry_point.name}: {brought}, {why}")
+    return FailedPlugin(entry_point.name, f"{entry_point.name}: {brought}, {why}")
 
 
 def _package_of(entry_point: EntryPoint) -> str:

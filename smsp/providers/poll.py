@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from smsp.mail import Mail, Mailbox, Send
+from smsp.mail import Mail, Mailbox, Submission
 
 POLL_ID = UUID(int=0)
 """The nil UUID: no message of a caller's has it, so a poll is recognised wherever it turns up."""
 
 
-def poll(address: Mailbox) -> Send:
+def poll(address: Mailbox) -> Submission:
     """The dummy message from ``address`` to itself."""
-    return Send(POLL_ID, Mail(sender=address, to=(address,), subject="poll", text="poll"))
+    return Submission(POLL_ID, Mail(sender=address, to=(address,), subject="poll", text="poll"))

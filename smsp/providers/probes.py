@@ -13,7 +13,7 @@ from typing import Literal
 import trio
 
 from actors import Progress
-from smsp.mail import Mailbox, Send
+from smsp.mail import Mailbox, Submission
 from smsp.mail.outcome import Blame, NotSent, Outcome, Reason, Rejected, Sent, Unknown
 from smsp.providers.poll import poll
 from smsp.providers.protocols import Adapter, Capabilities, ProbeCall, Provider
@@ -41,7 +41,7 @@ def steps_of(adapter: Adapter, mode: ProbeMode, address: Mailbox) -> tuple[Probe
             return tuple(step for step in adapter.probe(address) if not step.sends)
 
 
-def dummy(address: Mailbox, limits: Capabilities) -> Send:
+def dummy(address: Mailbox, limits: Capabilities) -> Submission:
     """The poll as it is really sent: with an HTML body where a provider takes no mail without."""
     send = poll(address)
     return replace(send, mail=replace(send.mail, html="poll")) if limits.needs_html else send
@@ -103,11 +103,11 @@ class ProbedByMessage:
     """Any provider, probed by the dummy message on the way that real mail takes."""
 
     provider: Provider
-    dummy: Send
+    dummy: Submission
 
-    async def send(self, send: Send, progress: Progress) -> Outcome:
+    async def send(self, submission: Submission, progress: Progress) -> Outcome:
         """Make the attempt."""
-        return await self.provider.send(send, progress)
+        return await self.provider.send(submission, progress)
 
     async def probe(self) -> Outcome:
         """Send the dummy message. Whoever probes bounds the time in all."""

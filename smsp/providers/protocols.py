@@ -19,7 +19,7 @@ from typing import ClassVar, Literal, Protocol, Self, TypeGuard, runtime_checkab
 from uuid import UUID
 
 from actors import Progress
-from smsp.mail import Mailbox, Send
+from smsp.mail import Mailbox, Submission
 from smsp.mail.outcome import Outcome
 from smsp.providers.encoding.body import AnyBody
 
@@ -155,7 +155,7 @@ class Adapter(Protocol):
     control_headers: ClassVar[tuple[str, ...]]
     """Header names (``*`` at the end matches the rest) that would steer this provider."""
 
-    def encode(self, send: Send) -> HttpCall:
+    def encode(self, submission: Submission) -> HttpCall:
         """Say it in the provider's words. The same ``send`` always gives the same bytes."""
 
     def decode(self, reply: HttpReply) -> Outcome:
@@ -181,7 +181,7 @@ class IdempotentAdapter(Adapter, Protocol):
         """The same call, carrying the key."""
 
 
-def keys(adapter: Adapter) -> TypeGuard[IdempotentAdapter]:
+def is_idempotent(adapter: Adapter) -> TypeGuard[IdempotentAdapter]:
     """Whether it does. Asked for every message, and ``isinstance`` looks at every member."""
     return hasattr(adapter, "keyed")
 
@@ -198,41 +198,41 @@ class SigningAdapter(Adapter, Protocol):
         """The same call with a signature; ``at`` has a time zone."""
 
 
-def signs(adapter: Adapter) -> TypeGuard[SigningAdapter]:
+def is_signing(adapter: Adapter) -> TypeGuard[SigningAdapter]:
     """Whether it does. Asked for every call, and ``isinstance`` looks at every member."""
     return hasattr(adapter, "sign")
 
 
 @dataclass(frozen=True, slots=True)
-class Loan:
-    """Credentials that somebody lends for a while."""
+class TemporaryCredentials:
+    """Credentials that expire, as a source of credentials gives them."""
 
     key_id: str
     secret: str = field(repr=False)
     session_token: str | None = field(default=None, repr=False)
 
 
-class Lender(Protocol):
-    """Who lends credentials. Keeps them until they expire, and then fetches others."""
+class CredentialsSource(Protocol):
+    """Gives credentials that expire: keeps them until they do, and then fetches others."""
 
     def missing(self) -> str | None:
-        """What must be installed before anything can be lent; ``None`` if nothing must."""
+        """What must be installed before anything can be fetched; ``None`` if nothing must."""
 
-    def lend(self) -> Loan | None:
+    def fetch(self) -> TemporaryCredentials | None:
         """The credentials in force, ``None`` if there are none. Blocks, perhaps for seconds."""
 
 
 @runtime_checkable
-class BorrowingAdapter(Adapter, Protocol):
-    """An adapter whose credentials may be left out of its settings, for somebody to lend."""
+class CredentialedAdapter(Adapter, Protocol):
+    """An adapter whose credentials may be left out of its settings, and are fetched then."""
 
     credentials: ClassVar[tuple[str, ...]]
     """The settings that may be left out, by their names."""
 
-    def lender(self) -> Lender | None:
-        """Who lends them; ``None`` if they are in the settings."""
+    def credentials_source(self) -> CredentialsSource | None:
+        """Where they are fetched; ``None`` if they are in the settings."""
 
-    def with_loan(self, loan: Loan) -> Self:
+    def with_credentials(self, credentials: TemporaryCredentials) -> Self:
         """The same adapter with credentials."""
 
 
@@ -270,7 +270,7 @@ Kind = Adapter | Connector
 class Provider(Protocol):
     """What a circuit calls. One per configured name."""
 
-    async def send(self, send: Send, progress: Progress) -> Outcome:
+    async def send(self, submission: Submission, progress: Progress) -> Outcome:
         """Make the attempt; tell ``progress`` the moment the last byte has been written."""
 
     async def probe(self) -> Outcome:

@@ -34,7 +34,7 @@ _HEADER_BYTES = 5
 """Of a record: its type, a version, and its length in two bytes (RFC 8446, section 5.1)."""
 
 
-class State(Enum):
+class TlsState(Enum):
     """What is to be expected of the peer."""
 
     HANDSHAKE = auto()
@@ -51,17 +51,17 @@ class Plain:
     is_in_record = False
 
     def __init__(self) -> None:
-        self.state = State.OPEN
+        self.state = TlsState.OPEN
 
     @property
     def at_rest(self) -> bool:
         """Whether all that has come has been told, and more can come."""
-        return self.state is State.OPEN
+        return self.state is TlsState.OPEN
 
     def receive(self, data: bytes) -> bytes:
         """Take what has come, empty for the line's end. Returns what it says."""
         if not data:
-            self.state = State.CLOSED
+            self.state = TlsState.CLOSED
         return data
 
     def send(self, data: bytes) -> bytes:
@@ -81,7 +81,7 @@ class Tls:
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
         self._records = _Records()
         self._silence_bytes = 0
-        self.state = State.HANDSHAKE
+        self.state = TlsState.HANDSHAKE
         self.error = ""
         """Why it has failed, or was truncated."""
         self._shake_hands()
@@ -89,19 +89,19 @@ class Tls:
     @property
     def is_in_record(self) -> bool:
         """Whether the end of a record is to come that has begun."""
-        return self.state is State.OPEN and self._records.unfinished
+        return self.state is TlsState.OPEN and self._records.unfinished
 
     @property
     def at_rest(self) -> bool:
         """Whether all that has come has been told, and more can come."""
-        return self.state is State.OPEN and not self._records.unfinished and not self._declines
+        return self.state is TlsState.OPEN and not self._records.unfinished and not self._declines
 
     def receive(self, data: bytes) -> bytes:
         """Take what has come, empty for the line's end. Returns what it says, at most as much.
 
         Fails on nothing: ``state`` tells, and what was said before that is told.
         """
-        if self.state not in (State.HANDSHAKE, State.OPEN):
+        if self.state not in (TlsState.HANDSHAKE, TlsState.OPEN):
             return b""
         if not data:
             self._end()
@@ -109,9 +109,9 @@ class Tls:
         self._incoming.write(data)
         self._records.follow(data)
         self._silence_bytes += len(data)
-        if self.state is State.HANDSHAKE:
+        if self.state is TlsState.HANDSHAKE:
             self._shake_hands()
-        said = self._read() if self.state is State.OPEN else b""
+        said = self._read() if self.state is TlsState.OPEN else b""
         self._check_bounds(said)
         return said
 
@@ -143,7 +143,7 @@ class Tls:
         except ssl.SSLError as error:
             self._fail(str(error))
         else:
-            self.state = State.OPEN
+            self.state = TlsState.OPEN
             self._silence_bytes = 0
 
     def _read(self) -> bytes:
@@ -153,13 +153,13 @@ class Tls:
             while self._incoming.pending or self._tls.pending():
                 piece = self._tls.read(_RECORD_BYTES)
                 if not piece:
-                    self.state = State.CLOSED
+                    self.state = TlsState.CLOSED
                     break
                 said.append(piece)
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLZeroReturnError:
-            self.state = State.CLOSED
+            self.state = TlsState.CLOSED
         except ssl.SSLError as error:
             self._fail(str(error))
         return said[0] if len(said) == 1 else b"".join(said)
@@ -167,24 +167,24 @@ class Tls:
     def _check_bounds(self, said: bytes) -> None:
         if said:
             self._silence_bytes = 0
-        handshake = self.state is State.HANDSHAKE
+        handshake = self.state is TlsState.HANDSHAKE
         bytes_max = HANDSHAKE_BYTES_MAX if handshake else SILENCE_BYTES_MAX
         if self._silence_bytes > bytes_max or self._outgoing.pending > REPLIES_BYTES_MAX:
             self._fail("the peer speaks TLS without an end")
 
     def _end(self) -> None:
-        if self.state is State.HANDSHAKE:
+        if self.state is TlsState.HANDSHAKE:
             self._fail("the connection ended in the handshake")
         else:
-            self.state = State.TRUNCATED
+            self.state = TlsState.TRUNCATED
             self.error = "the connection ended without close_notify"
 
     def _fail(self, error: str) -> None:
-        self.state = State.FAILED
+        self.state = TlsState.FAILED
         self.error = error
 
 
-Channel = Plain | Tls
+SecurityLayer = Plain | Tls
 
 
 def client_context() -> ssl.SSLContext:

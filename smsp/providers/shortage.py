@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from actors import Progress
-from smsp.mail import Send
+from smsp.mail import Submission
 from smsp.mail.outcome import Blame, NotSent, Outcome, Reason, Unknown
 from smsp.providers.protocols import Provider
 
@@ -51,10 +51,10 @@ class Spared:
 
     provider: Provider
 
-    async def send(self, send: Send, progress: Progress) -> Outcome:
+    async def send(self, submission: Submission, progress: Progress) -> Outcome:
         """Make the attempt."""
         try:
-            return await self.provider.send(send, progress)
+            return await self.provider.send(submission, progress)
         except (OSError, RuntimeError, MemoryError, ExceptionGroup) as error:
             if not is_shortage(error):
                 raise

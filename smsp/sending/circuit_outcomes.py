@@ -72,7 +72,7 @@ def result_of(reply: Reply[Outcome]) -> Result:
         case Answered(answer=answer):
             return answer
         case Refused(reason=refusal):
-            return mail.Refused(Reason(refusal.value))
+            return mail.AttemptRefused(Reason(refusal.value))
         case Unanswered(cause=Cause.DEADLINE, committed=False, stage="writing"):
             return NotSent(Reason.SLOW_UPLOAD, Blame.NOBODY)
         case Unanswered(cause=cause, committed=committed):

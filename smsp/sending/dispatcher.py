@@ -16,8 +16,8 @@ from uuid import UUID
 import trio
 
 from actors import Circuit, Snapshot, lost_s
-from smsp.mail import Mail, Send
-from smsp.mail.outcome import Attempt, Outcome, OutcomeWord, Refused, Sent, combine
+from smsp.mail import Mail, Submission
+from smsp.mail.outcome import Attempt, AttemptRefused, Outcome, OutcomeWord, Sent, combine
 from smsp.sending.circuit_outcomes import goes_on, result_of
 from smsp.sending.routing import Candidate, Failover, Route, by_weight, may_go_on, route
 
@@ -30,7 +30,7 @@ HOLD_WITHOUT_END_S = 60
 class Destination:
     """A circuit, and what routing must know of the provider behind it."""
 
-    circuit: Circuit[Send, Outcome]
+    circuit: Circuit[Submission, Outcome]
     candidate: Candidate
 
 
@@ -72,7 +72,7 @@ class Dispatched:
     @property
     def tried(self) -> bool:
         """Whether any provider was called."""
-        return any(not isinstance(attempt.result, Refused) for attempt in self.attempts)
+        return any(not isinstance(attempt.result, AttemptRefused) for attempt in self.attempts)
 
 
 class Dispatcher:
@@ -115,12 +115,12 @@ class Dispatcher:
         until = inf if for_s is None else trio.current_time() + for_s
         return await circuit.hold(open=state == "open", until=until)
 
-    async def dispatch(self, send: Send, *, deadline: float) -> Dispatched:
+    async def dispatch(self, submission: Submission, *, deadline: float) -> Dispatched:
         """Try to send; never raises for what providers do, and is over by ``deadline``.
 
         To be called inside a shielded scope: a send that has begun is never forgotten half-way.
         """
-        way = self.route(send.mail)
+        way = self.route(submission.mail)
         attempts: list[Attempt] = []
         unsettled: set[str] = set()
         lost_before_s = lost_s()
@@ -128,7 +128,7 @@ class Dispatcher:
             asked_at = trio.current_time()
             if attempts and asked_at + lost_s() - lost_before_s >= deadline:
                 break  # The caller's patience went on while our loop, and its clock, stood still.
-            reply = await self._destinations[name].circuit.ask(send, deadline=deadline)
+            reply = await self._destinations[name].circuit.ask(submission, deadline=deadline)
             result = result_of(reply)
             if goes_on(reply):
                 unsettled.add(name)
@@ -139,7 +139,7 @@ class Dispatcher:
         outcome = combine(attempts, all_tried=all_tried) if way.names else "rejected"
         retry_after_s = self._retry_after_s(way.names) if outcome == "not_sent" else None
         return Dispatched(
-            send.id, outcome, tuple(attempts), way, retry_after_s, frozenset(unsettled)
+            submission.id, outcome, tuple(attempts), way, retry_after_s, frozenset(unsettled)
         )
 
     def _retry_after_s(self, names: Sequence[str]) -> int:

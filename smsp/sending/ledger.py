@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from actors import Answered, Notice, Settled, Unanswered
-from smsp.mail import Send
+from smsp.mail import Submission
 from smsp.mail.outcome import Outcome
 from smsp.sending.dispatcher import Dispatched
 
@@ -158,7 +158,7 @@ class Ledger:
         self._records[message] = record
         self._shelve(record)
 
-    def observe(self, notice: Notice[Send, Outcome], now: float) -> None:
+    def observe(self, notice: Notice[Submission, Outcome], now: float) -> None:
         """Learn from what a circuit reports; only late ends matter here."""
         if isinstance(notice, Settled):
             match notice.reply:

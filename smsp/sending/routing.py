@@ -9,7 +9,7 @@ from random import Random
 from typing import assert_never
 
 from smsp.mail import Mail
-from smsp.mail.outcome import NotSent, Reason, Refused, Rejected, Result, Sent, Unknown
+from smsp.mail.outcome import AttemptRefused, NotSent, Reason, Rejected, Result, Sent, Unknown
 from smsp.providers.protocols import Capabilities
 from smsp.sending.eligibility import why_not_carried
 
@@ -95,7 +95,7 @@ def may_go_on(result: Result, failover: Failover) -> bool:
     match result:
         case Sent() | Rejected():
             return False
-        case Refused():
+        case AttemptRefused():
             return True
         case NotSent():
             return failover is not Failover.OPEN

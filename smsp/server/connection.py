@@ -15,10 +15,12 @@ import trio
 from hypercorn.config import Config
 from hypercorn.typing import ASGIFramework
 
-from smsp.server.connection_limit import HELD_BYTES_MAX, Places
-from smsp.server.http1 import CONTINUE, Answer, Fault, Head, Requests
-from smsp.server.request_cycle import Ends, Turn, date_field
-from smsp.tcp_stream import RECEIVE_BYTES, Line
+from smsp.server.connection_limit import HELD_BYTES_MAX, ConnectionLimit
+from smsp.server.http1 import BadRequest, RequestParser
+from smsp.server.request_cycle import Addresses, RequestCycle, date_field
+from smsp.server.request_head import Head
+from smsp.server.response_writer import CONTINUE, ResponseWriter
+from smsp.tcp_stream import RECEIVE_BYTES, ByteCountingStream
 from smsp.telemetry.log import Log, described
 
 LINGER_S = 1.0
@@ -33,7 +35,7 @@ RECORD_BYTES = 16 * 1024
 """So much of an answer is encrypted at once: TLS makes a copy of what it is given. It is also the
 most that is read at once of what nobody wants any more."""
 
-Stream = Line | trio.SSLStream[Line]
+Stream = ByteCountingStream | trio.SSLStream[ByteCountingStream]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class ServerContext:
     """What the connections of one listener share. ``ending`` is set when it takes no more.
 
     ``turns``: who has sent its next request before it had the last answer gets it for a moment, so
@@ -64,18 +66,18 @@ class House:
     config: Config
     log: Log
     limits: Limits
-    places: Places
-    turns: trio.Lock = field(default_factory=trio.Lock)
+    connection_limit: ConnectionLimit
+    pipelined: trio.Lock = field(default_factory=trio.Lock)
     ending: trio.Event = field(default_factory=trio.Event)
 
 
-class Connection:
+class CallerConnection:
     """A caller's connection. It ends when the caller has left, and alone when it fails."""
 
-    def __init__(self, house: House, stream: Stream) -> None:
-        self._house = house
+    def __init__(self, context: ServerContext, stream: Stream) -> None:
+        self._context = context
         self._stream = stream
-        self._requests = Requests(house.limits.headers_max)
+        self._parser = RequestParser(context.limits.headers_max)
         self._served = 0
         self._line = stream.transport_stream if isinstance(stream, trio.SSLStream) else stream
         self._line.when_full = self._hold_the_answer
@@ -89,12 +91,12 @@ class Connection:
     async def run(self) -> None:
         """Serve the caller until the connection ends."""
         try:
-            if self._house.places.arrive(self) and await self._secured():
+            if self._context.connection_limit.arrive(self) and await self._secured():
                 await self._serve()
         except* Exception as group:  # noqa: BLE001 - the HTTP edge: it costs this connection
-            self._house.log.warning("server.connection_failed", **described(group))
+            self._context.log.warning("server.connection_failed", **described(group))
         finally:
-            self._house.places.leave(self)
+            self._context.connection_limit.leave(self)
             try:
                 await self._close()
             finally:
@@ -104,12 +106,12 @@ class Connection:
         """End for somebody else's sake. Nobody waits for an answer here."""
         self._over = True
         self._line.close()
-        self._requests.close()
+        self._parser.close()
 
     async def read(self) -> bool:
         """Wait for more of what the caller says; false when there will be none."""
         data = await self._receive(RECORD_BYTES if self._answering else RECEIVE_BYTES)
-        self._requests.feed(data)
+        self._parser.feed(data)
         return bool(data)
 
     async def write(self, data: bytes) -> None:
@@ -126,10 +128,10 @@ class Connection:
             self._over = True  # Half of it may have been written.
             raise
         finally:
-            self._house.places.let_go(self)
+            self._context.connection_limit.let_go(self)
 
     def _hold_the_answer(self) -> None:
-        self._house.places.hold(self, self._held_bytes)
+        self._context.connection_limit.hold(self, self._held_bytes)
 
     async def _hand_over(self, data: bytes) -> None:
         if self._stream is self._line or len(data) <= RECORD_BYTES:
@@ -141,56 +143,56 @@ class Connection:
     # -- one request after another
 
     async def _serve(self) -> None:
-        ends = self._ends()
-        if ends is None:
+        addresses = self._ends()
+        if addresses is None:
             return
         while (head := await self._next()) is not None:
-            if isinstance(head, Fault):
+            if isinstance(head, BadRequest):
                 await self._refuse(head.status)
                 return
-            self._house.places.busy(self)
-            self._held_bytes = ANSWER_BYTES + self._requests.held_bytes
-            turn = Turn(self, self._requests, head, last=self._is_last())
-            await turn.run(self._house.app, ends)
-            if turn.closes:
+            self._context.connection_limit.busy(self)
+            self._held_bytes = ANSWER_BYTES + self._parser.held_bytes
+            cycle = RequestCycle(self, self._parser, head, last=self._is_last())
+            await cycle.run(self._context.app, addresses)
+            if cycle.closes:
                 return
             self._answering = False
             self.idle_since = trio.current_time()
-            self._house.places.idle(self)
-            if self._requests.waiting:
-                self._house.places.hold(self, self._requests.held_bytes)
-                async with self._house.turns:
+            self._context.connection_limit.idle(self)
+            if self._parser.waiting:
+                self._context.connection_limit.hold(self, self._parser.held_bytes)
+                async with self._context.pipelined:
                     pass
 
-    def _ends(self) -> Ends | None:
+    def _ends(self) -> Addresses | None:
         """None if the caller broke off before it was met."""
         scheme = "https" if isinstance(self._stream, trio.SSLStream) else "http"
         try:
-            return Ends(scheme, self._line.peer, self._line.name)
+            return Addresses(scheme, self._line.peer, self._line.name)
         except OSError:
             return None
 
-    async def _next(self) -> Head | Fault | None:
+    async def _next(self) -> Head | BadRequest | None:
         """The next request, or what is said instead; None if it does not come.
 
         Who is idle for too long is sent away by the listener, for all connections at once. A head
         that has begun to come has a time of its own.
         """
-        head_until = trio.current_time() + self._house.limits.head_s
-        while not self._over and (event := self._requests.next()) is None:
-            if self._requests.in_a_head:
-                self._house.places.hold(self, self._requests.held_bytes)
+        head_until = trio.current_time() + self._context.limits.head_s
+        while not self._over and (event := self._parser.next()) is None:
+            if self._parser.in_a_head:
+                self._context.connection_limit.hold(self, self._parser.held_bytes)
                 heard = False
                 with trio.move_on_at(head_until):
                     heard = await self.read()
             else:
                 heard = await self.read()
-                head_until = trio.current_time() + self._house.limits.head_s
+                head_until = trio.current_time() + self._context.limits.head_s
             if not heard:
                 return None
         if self._over:
             return None
-        assert isinstance(event, Head | Fault), "the request before has been read to its end"
+        assert isinstance(event, Head | BadRequest), "the request before has been read to its end"
         return event
 
     async def _receive(self, at_most: int = RECEIVE_BYTES) -> bytes:
@@ -202,7 +204,8 @@ class Connection:
     def _is_last(self) -> bool:
         self._served += 1
         return (
-            self._house.ending.is_set() or self._served > self._house.config.keep_alive_max_requests
+            self._context.ending.is_set()
+            or self._served > self._context.config.keep_alive_max_requests
         )
 
     # -- the beginning and the end
@@ -210,19 +213,19 @@ class Connection:
     async def _secured(self) -> bool:
         if not isinstance(self._stream, trio.SSLStream):
             return True
-        self._house.places.hold(self, HANDSHAKE_BYTES)
+        self._context.connection_limit.hold(self, HANDSHAKE_BYTES)
         try:
-            with trio.fail_after(self._house.config.ssl_handshake_timeout):
+            with trio.fail_after(self._context.config.ssl_handshake_timeout):
                 await self._stream.do_handshake()
         except (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError):
             return False
-        self._house.places.let_go(self)
+        self._context.connection_limit.let_go(self)
         return True
 
     async def _refuse(self, status: HTTPStatus) -> None:
-        self._house.places.let_go(self)
+        self._context.connection_limit.let_go(self)
         fields = [(b"content-length", b"0"), date_field()]
-        await self.write(Answer(None).head(status, fields))
+        await self.write(ResponseWriter(None).head(status, fields))
         await self._end_writing()
         with trio.move_on_after(LINGER_S):
             while await self._receive(RECORD_BYTES):
@@ -243,7 +246,7 @@ class Connection:
     def _forget(self) -> None:
         """Let go of what knows itself, and would stay until the garbage collector comes by: of
         thousands of connections that were sent away that is more than of those that are left."""
-        self._requests.close()
+        self._parser.close()
         self._line.when_full = None
         if isinstance(self._stream, trio.SSLStream):
             vars(self._stream).clear()

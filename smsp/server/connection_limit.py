@@ -20,7 +20,7 @@ from typing import Protocol
 HELD_BYTES_MAX = 32 * 1024 * 1024
 
 
-class Guest(Protocol):
+class LimitedConnection(Protocol):
     """Somebody with a place. ``idle_since`` is on the run's clock."""
 
     idle_since: float
@@ -29,18 +29,22 @@ class Guest(Protocol):
         """End soon. Called once at most."""
 
 
-class Places:
-    """At most ``places_max`` guests at once, and ``held_bytes_max`` held for them. A guest arrives
+class ConnectionLimit:
+    """At most ``connections_max`` at once, and ``held_bytes_max`` held for them. Each arrives
     idle."""
 
-    def __init__(self, places_max: int, held_bytes_max: int = HELD_BYTES_MAX) -> None:
-        self._places_max = places_max
+    def __init__(self, connections_max: int, held_bytes_max: int = HELD_BYTES_MAX) -> None:
+        self._connections_max = connections_max
         self._held_bytes_max = held_bytes_max
         self._held_bytes = 0
         self._over = False
-        self._busy: set[Guest] = set()
-        self._idle: dict[Guest, None] = {}  # in the order in which they have become idle
-        self._held: dict[Guest, int] = {}  # in the order in which we have begun to hold something
+        self._busy: set[LimitedConnection] = set()
+        self._idle: dict[
+            LimitedConnection, None
+        ] = {}  # in the order in which they have become idle
+        self._held: dict[
+            LimitedConnection, int
+        ] = {}  # in the order in which we have begun to hold something
 
     @property
     def taken(self) -> int:
@@ -53,63 +57,63 @@ class Places:
         return self._held_bytes
 
     @property
-    def longest_idle(self) -> Guest | None:
+    def longest_idle(self) -> LimitedConnection | None:
         """Who has been idle for longest."""
         return next(iter(self._idle), None)
 
-    def arrive(self, guest: Guest) -> bool:
-        """Take a place; false if all are taken by guests who are busy. Who does not read its
-        answer is not."""
+    def arrive(self, connection: LimitedConnection) -> bool:
+        """Take a place; false if all are taken by connections that are busy. One that does not read
+        its answer is not."""
         if self._over:
             return False
-        if self.taken >= self._places_max:
+        if self.taken >= self._connections_max:
             longest = self.longest_idle or next(iter(self._held), None)
             if longest is None:
                 return False
             self._send_away(longest)
-        self._idle[guest] = None
+        self._idle[connection] = None
         return True
 
-    def busy(self, guest: Guest) -> None:
-        """This guest waits for an answer from now on."""
-        if guest in self._idle:
-            del self._idle[guest]
-            self._busy.add(guest)
-            self.let_go(guest)
+    def busy(self, connection: LimitedConnection) -> None:
+        """This connection waits for an answer from now on."""
+        if connection in self._idle:
+            del self._idle[connection]
+            self._busy.add(connection)
+            self.let_go(connection)
 
-    def idle(self, guest: Guest) -> None:
-        """This guest has its answer."""
-        if guest in self._busy:
-            self._busy.remove(guest)
-            self._idle[guest] = None
+    def idle(self, connection: LimitedConnection) -> None:
+        """This connection has its answer."""
+        if connection in self._busy:
+            self._busy.remove(connection)
+            self._idle[connection] = None
             if self._over:
-                guest.send_away()
+                connection.send_away()
 
-    def hold(self, guest: Guest, held_bytes: int) -> None:
-        """So much is held for this guest from now on. For that others may have to go, or it."""
-        if guest not in self._idle and guest not in self._busy:
+    def hold(self, connection: LimitedConnection, held_bytes: int) -> None:
+        """So much is held for this one from now on. For that others may have to go, or it."""
+        if connection not in self._idle and connection not in self._busy:
             return
-        self._held_bytes += held_bytes - self._held.get(guest, 0)
-        self._held[guest] = held_bytes
+        self._held_bytes += held_bytes - self._held.get(connection, 0)
+        self._held[connection] = held_bytes
         while self._held_bytes > self._held_bytes_max:
             self._send_away(next(iter(self._held)))
 
-    def let_go(self, guest: Guest) -> None:
-        """Nothing is held for this guest any more."""
-        self._held_bytes -= self._held.pop(guest, 0)
+    def let_go(self, connection: LimitedConnection) -> None:
+        """Nothing is held for this connection any more."""
+        self._held_bytes -= self._held.pop(connection, 0)
 
     def end(self) -> None:
         """Send away all who are idle, and from now on everyone who becomes so."""
         self._over = True
-        for guest in self._idle:
-            guest.send_away()
+        for connection in self._idle:
+            connection.send_away()
 
-    def leave(self, guest: Guest) -> None:
+    def leave(self, connection: LimitedConnection) -> None:
         """Give up the place, if it still has one."""
-        self._busy.discard(guest)
-        self._idle.pop(guest, None)
-        self.let_go(guest)
+        self._busy.discard(connection)
+        self._idle.pop(connection, None)
+        self.let_go(connection)
 
-    def _send_away(self, guest: Guest) -> None:
-        self.leave(guest)
-        guest.send_away()
+    def _send_away(self, connection: LimitedConnection) -> None:
+        self.leave(connection)
+        connection.send_away()

@@ -20,7 +20,7 @@ from httptools import (
     HttpRequestParser,
 )
 
-from smsp.server.receive_buffer import Unread
+from smsp.server.receive_buffer import ReceiveBuffer
 from smsp.server.request_head import (
     FIELD_BYTES,
     HEAD_BYTES_MAX,
@@ -30,10 +30,7 @@ from smsp.server.request_head import (
     is_kept,
     judge,
 )
-from smsp.server.response_writer import CONTINUE, Answer
 from smsp.web.request_target import TARGET_BYTES_MAX, is_request_line
-
-__all__ = ["CONTINUE", "HEAD_BYTES_MAX", "Answer", "End", "Event", "Fault", "Head", "Requests"]
 
 FRAMING_BYTES_MAX = 8 * 1024
 FRAMING_BYTES_A_BYTE = 8
@@ -53,16 +50,16 @@ class End:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class BadRequest:
     """What came is no request, and nothing after it will be read. ``status`` says so."""
 
     status: HTTPStatus
 
 
-Event = Head | bytes | End | Fault
+RequestEvent = Head | bytes | End | BadRequest
 
 
-class Requests:
+class RequestParser:
     """The requests on one connection, one after another; none with more than ``headers_max``
     headers, nor trailers.
 
@@ -75,8 +72,8 @@ class Requests:
 
     def __init__(self, headers_max: int) -> None:
         self._headers_max = headers_max
-        self._unread = Unread()
-        self._events: deque[Event | bytearray] = deque()
+        self._unread = ReceiveBuffer()
+        self._events: deque[RequestEvent | bytearray] = deque()
         self._pieces: list[bytes] = []
         self.on_body = self._pieces.append
         self._parser = HttpRequestParser(self)
@@ -85,7 +82,7 @@ class Requests:
         self._resumes = False
         self._begin()
 
-    def next(self) -> Event | None:
+    def next(self) -> RequestEvent | None:
         """What comes next, as far as it is known: a head, pieces of its body, its end."""
         while not self._events:
             if self._unread.empty:
@@ -259,7 +256,7 @@ class Requests:
         self._faulty = True
         if self._pieces:
             self._gather()
-        self._events.append(Fault(status))
+        self._events.append(BadRequest(status))
 
     def _refuse(self, status: HTTPStatus) -> NoReturn:
         """Stop the parser, which would read on and hand over what it finds."""

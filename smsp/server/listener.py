@@ -21,9 +21,9 @@ from hypercorn.typing import ASGIFramework
 from hypercorn.utils import repr_socket_addr
 
 from smsp.providers.shortage import NO_ROOM
-from smsp.server.connection import Connection, House, Limits, Stream
-from smsp.server.connection_limit import Places
-from smsp.tcp_stream import Line, SocketLine
+from smsp.server.connection import CallerConnection, Limits, ServerContext, Stream
+from smsp.server.connection_limit import ConnectionLimit
+from smsp.tcp_stream import ByteCountingStream, TcpStream
 from smsp.telemetry.log import Log, described
 
 UNREAD_MS_MAX = 10_000
@@ -40,7 +40,7 @@ answered: a balancer counts one that it has handed over as sent, and does not tr
 NO_ROOM_S = 0.1
 """Seconds until connections are taken again when the system has no room for more."""
 
-Serve = Callable[[Line], Awaitable[None]]
+Serve = Callable[[ByteCountingStream], Awaitable[None]]
 Certificate = Callable[[], ssl.SSLContext]
 """What a new connection is met with now. Those that there are keep what they have."""
 
@@ -59,7 +59,7 @@ class Listening(Protocol):
         """Return when a connection may have come."""
         ...
 
-    def accept(self) -> Line:
+    def accept(self) -> ByteCountingStream:
         """Take one. Raises ``OSError``: ``BlockingIOError`` if there is none."""
         ...
 
@@ -89,10 +89,10 @@ class SocketListening:
         """Return when a connection may have come."""
         await trio.lowlevel.wait_readable(self._socket)
 
-    def accept(self) -> Line:
+    def accept(self) -> ByteCountingStream:
         """Take one."""
         taken, _address = self._socket.accept()
-        return SocketLine(taken)
+        return TcpStream(taken)
 
     def close(self) -> None:
         """Take no more."""
@@ -129,12 +129,12 @@ async def listen(
 
     Reports the URL when it is started. Raises ``OSError`` when the port cannot be had.
     """
-    places = Places(limits.connections_max, limits.held_bytes_max)
-    house = House(app, config, log, limits, places)
+    connection_limit = ConnectionLimit(limits.connections_max, limits.held_bytes_max)
+    context = ServerContext(app, config, log, limits, connection_limit)
     listening = open_listening(config)
 
-    async def serve(line: Line) -> None:
-        await Connection(house, _stream(line, tls)).run()
+    async def serve(line: ByteCountingStream) -> None:
+        await CallerConnection(context, _stream(line, tls)).run()
 
     try:
         scheme = "http" if tls is None else "https"
@@ -142,7 +142,7 @@ async def listen(
         async with trio.open_nursery() as connections:
             async with trio.open_nursery() as taking:
                 taking.start_soon(_take, listening, serve, connections, log)
-                taking.start_soon(_send_idle_away, places, config.keep_alive_timeout)
+                taking.start_soon(_send_idle_away, connection_limit, config.keep_alive_timeout)
                 await close.wait()
                 taking.cancel_scope.cancel()
             # In the step in which it closes: whoever is left in its backlog would be reset.
@@ -150,9 +150,9 @@ async def listen(
                 _accept(listening, serve, connections, BACKLOG)
             listening.close()
             connections.cancel_scope.deadline = trio.current_time() + config.graceful_timeout
-            house.ending.set()
+            context.ending.set()
             await trio.sleep(LAST_WORDS_S)
-            places.end()
+            connection_limit.end()
     finally:
         listening.close()
 
@@ -179,20 +179,20 @@ def _accept(listening: Listening, serve: Serve, connections: trio.Nursery, at_mo
         connections.start_soon(serve, listening.accept(), name="caller")
 
 
-async def _send_idle_away(places: Places, idle_s: float) -> None:
+async def _send_idle_away(connection_limit: ConnectionLimit, idle_s: float) -> None:
     """One task for all: they stand in the order in which their time is up."""
     while True:
-        longest = places.longest_idle
+        longest = connection_limit.longest_idle
         if longest is None:
             await trio.sleep(idle_s)
         elif trio.current_time() < longest.idle_since + idle_s:
             await trio.sleep_until(longest.idle_since + idle_s)
         else:
-            places.leave(longest)
+            connection_limit.leave(longest)
             longest.send_away()
 
 
-def _stream(line: Line, tls: Certificate | None) -> Stream:
+def _stream(line: ByteCountingStream, tls: Certificate | None) -> Stream:
     if tls is None:
         return line
     # HTTP tells itself where a message ends, so TLS's own goodbye need not be waited for.

@@ -15,7 +15,7 @@ _LINE_ENDS = b"\r\n"
 _SEAM_BYTES = len(EMPTY_LINE) - 1
 
 
-class Unread:
+class ReceiveBuffer:
     """A buffer of bytes. Taking all of it copies nothing, taking some of it no more than that."""
 
     __slots__ = ("_at", "_before", "_data", "empty")

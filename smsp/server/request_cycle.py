@@ -1,5 +1,5 @@
-"""One request's turn on a connection: the application is called, the body read when it is asked
-for, and head, body and end of the answer written together.
+"""The cycle of one request on a connection: the application is called, the body read when it is
+asked for, and head, body and end of the answer written together.
 
 hypercorn's ``HTTPStream`` does this for any protocol and any application, with an event for each
 step and a task for the call; this is what is left of it for HTTP/1.1 and ours. The interface is
@@ -24,7 +24,9 @@ from hypercorn.typing import (
     HTTPScope,
 )
 
-from smsp.server.http1 import CONTINUE, Answer, End, Fault, Head, Requests
+from smsp.server.http1 import BadRequest, End, RequestParser
+from smsp.server.request_head import Head
+from smsp.server.response_writer import CONTINUE, ResponseWriter
 from smsp.web.extension import BODY
 from smsp.web.request_target import path_of
 
@@ -37,8 +39,8 @@ _DISCONNECT = HTTPDisconnectEvent(type="http.disconnect")
 _INTERNAL = 500
 
 
-class Wire(Protocol):
-    """The connection that a turn is on."""
+class ByteStream(Protocol):
+    """The connection that a request came on."""
 
     async def read(self) -> bool:
         """Feed what comes to the requests; false at the end."""
@@ -47,7 +49,7 @@ class Wire(Protocol):
     async def write(self, data: bytes) -> None: ...
 
 
-class Ends(NamedTuple):
+class Addresses(NamedTuple):
     """What a connection runs between: ``http`` or ``https``, the caller's address and ours."""
 
     scheme: str
@@ -55,15 +57,17 @@ class Ends(NamedTuple):
     server: tuple[str, int] | None
 
 
-class Turn:
+class RequestCycle:
     """One request and its answer. ``last``: the connection ends with it."""
 
-    def __init__(self, wire: Wire, requests: Requests, head: Head, *, last: bool) -> None:
-        self._wire = wire
-        self._requests = requests
+    def __init__(
+        self, stream: ByteStream, parser: RequestParser, head: Head, *, last: bool
+    ) -> None:
+        self._stream = stream
+        self._parser = parser
         self._head = head
-        self._answer = Answer(head)
-        self._answer.closes = self._answer.closes or last
+        self._writer = ResponseWriter(head)
+        self._writer.closes = self._writer.closes or last
         self._held = b""
         self._begun = False
         self._ended = False
@@ -73,19 +77,19 @@ class Turn:
     @property
     def closes(self) -> bool:
         """Whether the connection ends with this answer."""
-        return self._answer.closes
+        return self._writer.closes
 
-    async def run(self, app: ASGIFramework, ends: Ends) -> None:
+    async def run(self, app: ASGIFramework, addresses: Addresses) -> None:
         """Let the application answer. What it raises comes out of here."""
-        await app(self._scope(ends), self._receive, self._send)
+        await app(self._scope(addresses), self._receive, self._send)
         if not self._begun:
             self._begin(_INTERNAL, [(b"content-length", b"0")])
             await self._write(b"")
-        self._whole = self._whole or self._requests.take_end()
+        self._whole = self._whole or self._parser.take_end()
         if not (self._whole and self._ended):
-            self._answer.closes = True
+            self._writer.closes = True
 
-    def _scope(self, ends: Ends) -> HTTPScope:
+    def _scope(self, addresses: Addresses) -> HTTPScope:
         head = self._head
         path, query = path_of(head.target), head.target.partition(b"?")[2]
         return {
@@ -93,14 +97,14 @@ class Turn:
             "asgi": {"spec_version": "2.1", "version": "3.0"},
             "http_version": head.version,
             "method": head.method,
-            "scheme": ends.scheme,
+            "scheme": addresses.scheme,
             "path": unquote(path.decode("ascii")),
             "raw_path": head.target.partition(b"?")[0],
             "query_string": query,
             "root_path": "",
             "headers": head.headers,
-            "client": ends.client,
-            "server": ends.server,
+            "client": addresses.client,
+            "server": addresses.server,
             "state": {},  # type: ignore[typeddict-item] # a lifespan's, of which there is none
             "extensions": {BODY: self._take_body},  # type: ignore[dict-item] # ours
         }
@@ -108,7 +112,7 @@ class Turn:
     # -- what the application hears
 
     def _take_body(self) -> bytes | None:
-        body = None if self._whole else self._requests.take_body()
+        body = None if self._whole else self._parser.take_body()
         self._whole = self._whole or body is not None
         return body
 
@@ -116,30 +120,30 @@ class Turn:
         if self._whole:
             await self._hang_up()
             return _DISCONNECT
-        if self._requests.waiting:
+        if self._parser.waiting:
             # What has come at once may be much work, and others have waited meanwhile.
             await trio.lowlevel.checkpoint()
-        while (event := self._requests.next()) is None:
+        while (event := self._parser.next()) is None:
             if not self._asked:
                 self._asked = True
-                await self._wire.write(CONTINUE)
-            if not await self._wire.read():
+                await self._stream.write(CONTINUE)
+            if not await self._stream.read():
                 return _DISCONNECT
         match event:
             case bytes():
-                self._whole = self._requests.take_end()
+                self._whole = self._parser.take_end()
                 return HTTPRequestEvent(type="http.request", body=event, more_body=not self._whole)
             case End():
                 self._whole = True
                 return HTTPRequestEvent(type="http.request", body=b"", more_body=False)
-            case Fault() | Head():
+            case BadRequest() | Head():
                 return _DISCONNECT
 
     async def _hang_up(self) -> None:
         """Wait until the caller leaves. Once the next request has begun to come, nobody reads on
         before this one is answered."""
-        while not self._requests.waiting:
-            if not await self._wire.read():
+        while not self._parser.waiting:
+            if not await self._stream.read():
                 return
         await trio.sleep_forever()
 
@@ -151,27 +155,27 @@ class Turn:
             self._asked = True  # Too late to ask for the body.
             self._begin(message["status"], message.get("headers", ()))
         elif message["type"] == "http.response.body" and self._begun and not self._ended:
-            piece = self._answer.piece(message.get("body", b""))
+            piece = self._writer.piece(message.get("body", b""))
             if not message.get("more_body", False):
                 self._ended = True
-                piece += self._answer.end()
+                piece += self._writer.end()
             await self._write(piece)
         else:
-            raise RuntimeError(f"an application that says {message['type']} out of turn")
+            raise RuntimeError(f"an application that says {message['type']} at the wrong time")
 
     def _begin(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
         self._begun = True
-        self._held = self._answer.head(status, [*headers, date_field()])
+        self._held = self._writer.head(status, [*headers, date_field()])
 
     async def _write(self, data: bytes) -> None:
         """Together with what is held, unless it is large: thousands may be sent the same file, of
         which each would then have a copy."""
         if self._held and len(data) > COPIED_BYTES_MAX:
             held, self._held = self._held, b""
-            await self._wire.write(held)
+            await self._stream.write(held)
         data, self._held = self._held + data, b""
         if data:
-            await self._wire.write(data)
+            await self._stream.write(data)
 
 
 def date_field() -> tuple[bytes, bytes]:

@@ -24,7 +24,7 @@ _STATUS_LINES: Mapping[int, bytes] = MappingProxyType(
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-class Answer:
+class ResponseWriter:
     """The answer to one request, as bytes: ``head``, pieces, ``end``."""
 
     def __init__(self, request: Head | None) -> None:

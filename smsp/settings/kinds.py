@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from pydantic.dataclasses import is_pydantic_dataclass
 from pydantic.fields import FieldInfo
 
-from smsp.providers.protocols import BorrowingAdapter, Connector, Kind
+from smsp.providers.protocols import Connector, CredentialedAdapter, Kind
 from smsp.settings.values import is_loopback, spelled
 
 Kinds = Mapping[str, type[Kind]]
@@ -58,7 +58,7 @@ def misfits(
     """What every provider can be told, but not one of this kind: the setting, and what is wrong."""
     if own is None:
         return
-    if isinstance(own, BorrowingAdapter):
+    if isinstance(own, CredentialedAdapter):
         yield from _not_lent(own)
     if not isinstance(own, Connector):
         if own.facts.self_hosted and base_url is None:
@@ -75,9 +75,9 @@ def misfits(
         )
 
 
-def _not_lent(own: BorrowingAdapter) -> Iterator[tuple[str, str]]:
-    lender = own.lender()
-    missing = None if lender is None else lender.missing()
+def _not_lent(own: CredentialedAdapter) -> Iterator[tuple[str, str]]:
+    source = own.credentials_source()
+    missing = None if source is None else source.missing()
     if missing is not None:
         for setting in own.credentials:
             yield setting, f"is required; without it only where {missing} is installed"

@@ -9,7 +9,14 @@ Everything here stands apart from SMSP itself: it imports nothing of it, so that
 can be made in the same way on both sides of the wire.
 """
 
-from smsp.simulator.faults import FAULTS, Delivery, Fault, fault_for, fault_named, fault_table
+from smsp.simulator.faults import (
+    FAULTS,
+    Delivery,
+    SimulatedFault,
+    fault_for,
+    fault_named,
+    fault_table,
+)
 from smsp.simulator.journal import Entry, Journal
 from smsp.simulator.mailgun_wire import MailgunWire
 from smsp.simulator.mix import FaultMix
@@ -26,31 +33,31 @@ from smsp.simulator.simulation import (
     run_simulators,
 )
 from smsp.simulator.switch import Position
-from smsp.simulator.wire import Answer, Request, Submission, Verdict, Wire
+from smsp.simulator.wire import ProviderApi, Request, SimulatedAnswer, Submission, Verdict
 
 __all__ = [
     "API_KEY",
     "DOMAIN",
     "FAULTS",
     "INACTIVE",
-    "Answer",
     "Delivery",
     "Entry",
-    "Fault",
     "FaultMix",
     "Journal",
     "MailgunWire",
     "Outbox",
     "Position",
     "PostmarkWire",
+    "ProviderApi",
     "Request",
     "SendGridWire",
+    "SimulatedAnswer",
+    "SimulatedFault",
     "SimulatedProvider",
     "Simulation",
     "Submission",
     "Tally",
     "Verdict",
-    "Wire",
     "every_wire",
     "fault_for",
     "fault_named",

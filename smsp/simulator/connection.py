@@ -14,19 +14,19 @@ from functools import partial
 import trio
 
 from smsp.simulator.conversation import Conversation
-from smsp.simulator.faults import Delivery, Fault, fault_for
+from smsp.simulator.faults import Delivery, SimulatedFault, fault_for
 from smsp.simulator.outbox import Outbox
 from smsp.simulator.switch import READING, Position, Switch
-from smsp.simulator.wire import Answer, Request, Submission, Verdict, Wire
+from smsp.simulator.wire import ProviderApi, Request, SimulatedAnswer, Submission, Verdict
 
 
 async def serve_connection(
     stream: trio.abc.Stream,
-    wire: Wire,
+    wire: ProviderApi,
     outbox: Outbox,
     switch: Switch,
     *,
-    draw: Callable[[], Fault | None] = lambda: None,
+    draw: Callable[[], SimulatedFault | None] = lambda: None,
     now: Callable[[], float] = time.time,
 ) -> None:
     """Serve one connection until it ends; closes ``stream``. ``now`` is Unix time in seconds.
@@ -47,14 +47,14 @@ async def serve_connection(
 
 async def _respond(
     conversation: Conversation,
-    wire: Wire,
+    wire: ProviderApi,
     outbox: Outbox,
     request: Request,
-    draw: Callable[[], Fault | None],
+    draw: Callable[[], SimulatedFault | None],
     now: Callable[[], float],
 ) -> None:
     match wire.read(request):
-        case Answer() as answer:
+        case SimulatedAnswer() as answer:
             await conversation.send(answer)
         case Submission() as submission:
             fault = draw() or fault_for(submission.recipients)
@@ -63,12 +63,12 @@ async def _respond(
             match fault.says:
                 case Verdict() as verdict:
                     answer = wire.answer(verdict, submission, number=number, now=now())
-                case Answer() as from_the_edge:
+                case SimulatedAnswer() as from_the_edge:
                     answer = from_the_edge
             await _deliver(conversation, answer, fault.delivery)
 
 
-async def _deliver(conversation: Conversation, answer: Answer, delivery: Delivery) -> None:
+async def _deliver(conversation: Conversation, answer: SimulatedAnswer, delivery: Delivery) -> None:
     match delivery:
         case Delivery.WHOLE:
             await conversation.send(answer)

@@ -28,7 +28,7 @@ from smsp.simulator.faults import fault_table
 from smsp.simulator.outbox import Outbox
 from smsp.simulator.server import SimulatedProvider
 from smsp.simulator.switch import Position
-from smsp.simulator.wire import Answer, Request, json_answer
+from smsp.simulator.wire import Request, SimulatedAnswer, json_answer
 
 
 class Control:
@@ -46,7 +46,7 @@ class Control:
                 while (request := await conversation.next_request()) is not None:
                     await conversation.send(await self.answer(request))
 
-    async def answer(self, request: Request) -> Answer:
+    async def answer(self, request: Request) -> SimulatedAnswer:
         """Carry out one request."""
         match request.method, request.path.strip("/").split("/"):
             case "GET", ["outbox"]:
@@ -57,7 +57,7 @@ class Control:
                 return json_answer(200, {smsp_id: self._outbox.taken(smsp_id)})
             case "DELETE", ["outbox"]:
                 self._outbox.clear()
-                return Answer(204)
+                return SimulatedAnswer(204)
             case "GET", ["providers"]:
                 return json_answer(200, {"providers": list(map(_shown, self._providers.values()))})
             case "PUT", ["providers", name] if name in self._providers:
@@ -65,11 +65,13 @@ class Control:
             case "PUT", ["providers", name, "faults"] if name in self._providers:
                 return _mixed(self._providers[name], request.body)
             case "GET", ["faults"]:
-                return Answer(200, (("Content-Type", "text/plain"),), fault_table().encode())
+                return SimulatedAnswer(
+                    200, (("Content-Type", "text/plain"),), fault_table().encode()
+                )
             case _:
                 return json_answer(404, {"message": "No such thing to do here."})
 
-    def _outbox_whole(self) -> Answer:
+    def _outbox_whole(self) -> SimulatedAnswer:
         tally = self._outbox.tally
         return json_answer(
             200,
@@ -93,7 +95,7 @@ def _shown(provider: SimulatedProvider) -> dict[str, object]:
     }
 
 
-async def _turned(provider: SimulatedProvider, body: bytes) -> Answer:
+async def _turned(provider: SimulatedProvider, body: bytes) -> SimulatedAnswer:
     try:
         position = Position(_word_in(body))
     except ValueError:
@@ -103,7 +105,7 @@ async def _turned(provider: SimulatedProvider, body: bytes) -> Answer:
     return json_answer(200, _shown(provider))
 
 
-def _mixed(provider: SimulatedProvider, body: bytes) -> Answer:
+def _mixed(provider: SimulatedProvider, body: bytes) -> SimulatedAnswer:
     try:
         provider.mix.set(_shares_in(body))
     except ValueError as error:

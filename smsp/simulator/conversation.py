@@ -14,7 +14,7 @@ from http import HTTPStatus
 import h11
 import trio
 
-from smsp.simulator.wire import Answer, Request
+from smsp.simulator.wire import Request, SimulatedAnswer
 
 BODY_BYTES_MAX = 64 * 1024 * 1024
 IDLE_S = 75.0
@@ -62,12 +62,12 @@ class Conversation:
                 await self._refuse(error.error_status_hint)
         return None
 
-    async def send(self, answer: Answer) -> None:
+    async def send(self, answer: SimulatedAnswer) -> None:
         """Send the answer whole."""
         body = b"" if self._method == "HEAD" else answer.body
         await self._send(self._head(answer, len(answer.body)), h11.Data(body), h11.EndOfMessage())
 
-    async def send_cut(self, answer: Answer) -> None:
+    async def send_cut(self, answer: SimulatedAnswer) -> None:
         """Send status line, headers and half of the body, less than the headers promise."""
         half = answer.body[: len(answer.body) // 2]
         await self._send(self._head(answer, len(answer.body) + 1), h11.Data(half))
@@ -114,10 +114,12 @@ class Conversation:
         return event
 
     async def _refuse(self, status: int) -> None:
-        await self._send(self._head(Answer(status), 0, ("Connection", "close")), h11.EndOfMessage())
+        await self._send(
+            self._head(SimulatedAnswer(status), 0, ("Connection", "close")), h11.EndOfMessage()
+        )
         self.abandon()
 
-    def _head(self, answer: Answer, length: int, *more: tuple[str, str]) -> h11.Response:
+    def _head(self, answer: SimulatedAnswer, length: int, *more: tuple[str, str]) -> h11.Response:
         headers = [
             ("Date", formatdate(self._now(), usegmt=True)),
             *answer.headers,

@@ -22,8 +22,8 @@ from urllib.parse import unquote
 from smsp.simulator.form import Field, parse_form
 from smsp.simulator.wire import (
     THROTTLE_S,
-    Answer,
     Request,
+    SimulatedAnswer,
     Submission,
     Verdict,
     json_answer,
@@ -34,7 +34,7 @@ MESSAGE_BYTES_MAX = 25 * 1024 * 1024
 OPTION_BYTES_MAX = 16 * 1024
 RECIPIENTS_MAX = 1_000
 
-_MAGNIFICENT = Answer(
+_MAGNIFICENT = SimulatedAnswer(
     200, (("Content-Type", "text/plain; charset=utf-8"),), b"Mailgun Magnificent API"
 )
 _FORBIDDEN = json_answer(401, "Forbidden", ("WWW-Authenticate", 'Basic realm="MG API"'))
@@ -54,7 +54,7 @@ class MailgunWire:
     domain: str
     name: str = "mailgun"
 
-    def read(self, request: Request) -> Submission | Answer:
+    def read(self, request: Request) -> Submission | SimulatedAnswer:
         """See :meth:`smsp.simulator.wire.Wire.read`."""
         match request.path.split("/"):
             case ["", "v3", "domains", domain, "sending_queues"]:
@@ -66,7 +66,7 @@ class MailgunWire:
 
     def answer(
         self, verdict: Verdict, submission: Submission, *, number: int, now: float
-    ) -> Answer:
+    ) -> SimulatedAnswer:
         """See :meth:`smsp.simulator.wire.Wire.answer`."""
         match verdict:
             case Verdict.ACCEPTED:
@@ -87,7 +87,7 @@ class MailgunWire:
             case Verdict.BUSY:
                 return _says(503, "Service Unavailable")
 
-    def _refusal(self, request: Request, method: str, domain: str) -> Answer | None:
+    def _refusal(self, request: Request, method: str, domain: str) -> SimulatedAnswer | None:
         basic = b64encode(f"api:{self.api_key}".encode()).decode()
         if request.method != method:
             return _not_allowed(method)
@@ -97,11 +97,11 @@ class MailgunWire:
             return _says(404, f"Domain not found: {unquote(domain)}")
         return None
 
-    def _may_not_send(self, status: int, why: str) -> Answer:
+    def _may_not_send(self, status: int, why: str) -> SimulatedAnswer:
         return _says(status, f"Domain {self.domain} is not allowed to send: {why}")
 
 
-def _message(request: Request) -> Submission | Answer:
+def _message(request: Request) -> Submission | SimulatedAnswer:
     if len(request.body) > MESSAGE_BYTES_MAX:
         return _says(413, "Request Entity Too Large")
     fields = parse_form(request.headers.get("content-type", ""), request.body)
@@ -115,7 +115,7 @@ def _message(request: Request) -> Submission | Answer:
     )
 
 
-def _fault_in(fields: tuple[Field, ...]) -> Answer | None:
+def _fault_in(fields: tuple[Field, ...]) -> SimulatedAnswer | None:
     for name in ("from", "to"):
         if not any(_texts(fields, name)):
             return _says(400, f"{name} parameter is missing")
@@ -140,19 +140,19 @@ def _addresses(fields: Iterable[Field], *names: str) -> Iterator[str]:
     return (address for _, address in getaddresses(list(_texts(fields, *names))))
 
 
-def _queued(message_id: str) -> Answer:
+def _queued(message_id: str) -> SimulatedAnswer:
     return json_answer(200, {"id": message_id, "message": "Queued. Thank you."})
 
 
-def _invalid_address(name: str) -> Answer:
+def _invalid_address(name: str) -> SimulatedAnswer:
     return _says(400, f"'{name}' parameter is not a valid address. please check documentation")
 
 
-def _not_allowed(method: str) -> Answer:
+def _not_allowed(method: str) -> SimulatedAnswer:
     return json_answer(405, {"message": "Method Not Allowed"}, ("Allow", method))
 
 
-def _says(status: int, message: str) -> Answer:
+def _says(status: int, message: str) -> SimulatedAnswer:
     return json_answer(status, {"message": message})
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from random import Random
 from types import MappingProxyType
 
-from smsp.simulator.faults import Fault, fault_named
+from smsp.simulator.faults import SimulatedFault, fault_named
 
 
 class FaultMix:
@@ -27,7 +27,7 @@ class FaultMix:
 
     def set(self, shares: Mapping[str, float]) -> None:
         """Replace all of them. :exc:`ValueError` says which name or share cannot be."""
-        faults: dict[str, Fault] = {}
+        faults: dict[str, SimulatedFault] = {}
         for name, share in shares.items():
             fault = fault_named(name)
             if fault is None:
@@ -40,7 +40,7 @@ class FaultMix:
         self._faults = faults
         self._shares: Mapping[str, float] = MappingProxyType(dict(shares))
 
-    def draw(self) -> Fault | None:
+    def draw(self) -> SimulatedFault | None:
         """The fault that meets the next message, if any does."""
         if not self._shares:
             return None

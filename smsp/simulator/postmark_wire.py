@@ -21,8 +21,8 @@ from email.utils import getaddresses
 import orjson
 
 from smsp.simulator.wire import (
-    Answer,
     Request,
+    SimulatedAnswer,
     Submission,
     Verdict,
     json_answer,
@@ -58,7 +58,7 @@ class PostmarkWire:
     api_key: str = field(repr=False)
     name: str = "postmark"
 
-    def read(self, request: Request) -> Submission | Answer:
+    def read(self, request: Request) -> Submission | SimulatedAnswer:
         """See :meth:`smsp.simulator.wire.Wire.read`."""
         match request.path:
             case "/email":
@@ -66,11 +66,11 @@ class PostmarkWire:
             case "/server":
                 return self._refusal(request, "GET") or _SERVER
             case _:
-                return Answer(404)
+                return SimulatedAnswer(404)
 
     def answer(
         self, verdict: Verdict, submission: Submission, *, number: int, now: float
-    ) -> Answer:
+    ) -> SimulatedAnswer:
         """See :meth:`smsp.simulator.wire.Wire.answer`."""
         match verdict:
             case Verdict.ACCEPTED:
@@ -86,21 +86,21 @@ class PostmarkWire:
             case Verdict.NO_CREDITS:
                 return _error(405, "Not allowed to send: you have run out of credits.")
             case Verdict.ERROR:
-                return Answer(500)
+                return SimulatedAnswer(500)
             case Verdict.BUSY:
                 return _error(100, "Maintenance", status=503)
 
-    def _refusal(self, request: Request, method: str) -> Answer | None:
+    def _refusal(self, request: Request, method: str) -> SimulatedAnswer | None:
         if request.method != method:
-            return Answer(405, (("Allow", method),))
+            return SimulatedAnswer(405, (("Allow", method),))
         token = request.headers.get("x-postmark-server-token")
         known = token == self.api_key or (token == _TEST_TOKEN and request.path == "/email")
         return None if known else _error(10, _UNKNOWN, status=401)
 
 
-def _message(request: Request) -> Submission | Answer:
+def _message(request: Request) -> Submission | SimulatedAnswer:
     if len(request.body) > BODY_BYTES_MAX:
-        return Answer(413)
+        return SimulatedAnswer(413)
     try:
         mail: object = orjson.loads(request.body)
     except orjson.JSONDecodeError:
@@ -117,7 +117,7 @@ def _well_shaped(mail: Mapping[str, object]) -> bool:
     return texts and isinstance(mail.get("Metadata", {}), dict)
 
 
-def _fault_in(mail: Mapping[str, object]) -> Answer | None:
+def _fault_in(mail: Mapping[str, object]) -> SimulatedAnswer | None:
     for name in ("From", "To", "Cc", "Bcc"):
         for address in _addresses(mail, name):
             if not (address.isascii() and looks_like_address(address)):
@@ -163,7 +163,7 @@ def _is_inactive(address: str) -> bool:
     return address.rpartition("@")[0].partition("+")[0].lower() == INACTIVE
 
 
-def _accepted(submission: Submission, number: int, now: float) -> Answer:
+def _accepted(submission: Submission, number: int, now: float) -> SimulatedAnswer:
     said = "OK"
     if submission.refused:
         # It names them in lower case, whatever was sent.
@@ -180,7 +180,7 @@ def _accepted(submission: Submission, number: int, now: float) -> Answer:
     )
 
 
-def _error(code: int, message: str, *, status: int = 422) -> Answer:
+def _error(code: int, message: str, *, status: int = 422) -> SimulatedAnswer:
     return json_answer(status, {"ErrorCode": code, "Message": message})
 
 

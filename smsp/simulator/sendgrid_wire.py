@@ -17,7 +17,14 @@ from math import ceil
 import orjson
 
 from smsp.simulator.sendgrid_rules import Complaint, complaints, submission_in
-from smsp.simulator.wire import THROTTLE_S, Answer, Request, Submission, Verdict, json_answer
+from smsp.simulator.wire import (
+    THROTTLE_S,
+    Request,
+    SimulatedAnswer,
+    Submission,
+    Verdict,
+    json_answer,
+)
 
 BODY_BYTES_MAX = 30 * 1024 * 1024
 
@@ -36,7 +43,7 @@ class SendGridWire:
     api_key: str = field(repr=False)
     name: str = "sendgrid"
 
-    def read(self, request: Request) -> Submission | Answer:
+    def read(self, request: Request) -> Submission | SimulatedAnswer:
         """See :meth:`smsp.simulator.wire.Wire.read`."""
         match request.path:
             case "/v3/mail/send":
@@ -48,7 +55,7 @@ class SendGridWire:
 
     def answer(
         self, verdict: Verdict, submission: Submission, *, number: int, now: float
-    ) -> Answer:
+    ) -> SimulatedAnswer:
         """See :meth:`smsp.simulator.wire.Wire.answer`."""
         match verdict:
             case Verdict.ACCEPTED:
@@ -69,7 +76,7 @@ class SendGridWire:
             case Verdict.BUSY:
                 return _errors(503, Complaint("Service unavailable"))
 
-    def _refusal(self, request: Request, method: str) -> Answer | None:
+    def _refusal(self, request: Request, method: str) -> SimulatedAnswer | None:
         if request.method != method:
             return _errors(405, Complaint("method not allowed"), headers=(("Allow", method),))
         match request.headers.get("authorization"):
@@ -81,7 +88,7 @@ class SendGridWire:
                 return None
 
 
-def _message(request: Request) -> Submission | Answer:
+def _message(request: Request) -> Submission | SimulatedAnswer:
     if len(request.body) > BODY_BYTES_MAX:
         return _errors(413, Complaint("Payload too large"))
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -96,13 +103,13 @@ def _message(request: Request) -> Submission | Answer:
     return submission_in(mail)
 
 
-def _accepted(submission: Submission, number: int) -> Answer:
+def _accepted(submission: Submission, number: int) -> SimulatedAnswer:
     if submission.test:
-        return Answer(200, _EMPTY)
-    return Answer(202, (*_EMPTY, ("X-Message-Id", f"simulated-{number:012d}")))
+        return SimulatedAnswer(200, _EMPTY)
+    return SimulatedAnswer(202, (*_EMPTY, ("X-Message-Id", f"simulated-{number:012d}")))
 
 
-def _throttled(reset_at: int) -> Answer:
+def _throttled(reset_at: int) -> SimulatedAnswer:
     limits = (
         ("X-RateLimit-Limit", "600"),
         ("X-RateLimit-Remaining", "0"),
@@ -111,6 +118,8 @@ def _throttled(reset_at: int) -> Answer:
     return _errors(429, Complaint("too many requests"), headers=limits)
 
 
-def _errors(status: int, *found: Complaint, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
+def _errors(
+    status: int, *found: Complaint, headers: tuple[tuple[str, str], ...] = ()
+) -> SimulatedAnswer:
     errors = [{"message": one.message, "field": one.field, "help": None} for one in found]
     return json_answer(status, {"errors": errors}, *headers)

@@ -20,7 +20,7 @@ from smsp.simulator.loopback import HOST, LoopbackPort
 from smsp.simulator.mix import FaultMix
 from smsp.simulator.outbox import Outbox
 from smsp.simulator.switch import ACCEPTING, READING, Position, Switch
-from smsp.simulator.wire import Wire
+from smsp.simulator.wire import ProviderApi
 
 CONNECTIONS_MAX = 4_096
 HANDSHAKE_S = 20.0
@@ -40,7 +40,7 @@ class SimulatedProvider:
 
     def __init__(
         self,
-        wire: Wire,
+        wire: ProviderApi,
         outbox: Outbox,
         *,
         port: int = 0,

@@ -22,7 +22,7 @@ from smsp.simulator.outbox import Outbox
 from smsp.simulator.postmark_wire import PostmarkWire
 from smsp.simulator.sendgrid_wire import SendGridWire
 from smsp.simulator.server import SimulatedProvider
-from smsp.simulator.wire import Wire
+from smsp.simulator.wire import ProviderApi
 
 API_KEY = "simulated-api-key"
 DOMAIN = "mail.example.com"
@@ -44,19 +44,21 @@ class Simulation:
         return f"http://{HOST}:{self.control_port}"
 
 
-def mailgun_and_sendgrid(api_key: str = API_KEY, domain: str = DOMAIN) -> tuple[Wire, Wire]:
+def mailgun_and_sendgrid(
+    api_key: str = API_KEY, domain: str = DOMAIN
+) -> tuple[ProviderApi, ProviderApi]:
     """The usual two providers, named ``mailgun`` and ``sendgrid``, with one API key."""
     return MailgunWire(api_key=api_key, domain=domain), SendGridWire(api_key=api_key)
 
 
-def every_wire(api_key: str = API_KEY, domain: str = DOMAIN) -> tuple[Wire, ...]:
+def every_wire(api_key: str = API_KEY, domain: str = DOMAIN) -> tuple[ProviderApi, ...]:
     """All that there are: the usual two, and ``postmark``, which refuses single recipients."""
     return (*mailgun_and_sendgrid(api_key, domain), PostmarkWire(api_key=api_key))
 
 
 @asynccontextmanager
 async def run_simulators(
-    wires: Sequence[Wire],
+    wires: Sequence[ProviderApi],
     *,
     ports: Mapping[str, int] = _ANY_PORT,
     control_port: int = 0,

@@ -1,6 +1,6 @@
 """PURE. What crosses the line between a simulated provider's HTTP and its judgement.
 
-Owns the values (request, submission, answer) and the :class:`Wire` that each provider's
+Owns the values (request, submission, answer) and the :class:`ProviderApi` that each provider's
 dialect fulfils. Must not know sockets, time or what happens to a submission afterwards.
 """
 
@@ -28,7 +28,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class SimulatedAnswer:
     """One HTTP answer. Length, date and connection headers are the server's to add."""
 
     status: int
@@ -64,19 +64,19 @@ class Verdict(Enum):
     BUSY = auto()
 
 
-class Wire(Protocol):
+class ProviderApi(Protocol):
     """One provider's HTTP API, as far as sending and probing need it."""
 
     @property
     def name(self) -> str:
         """The provider's name in the outbox and on the control port."""
 
-    def read(self, request: Request) -> Submission | Answer:
+    def read(self, request: Request) -> Submission | SimulatedAnswer:
         """A message to take, or the answer that ends it here. Never raises, whatever the bytes."""
 
     def answer(
         self, verdict: Verdict, submission: Submission, *, number: int, now: float
-    ) -> Answer:
+    ) -> SimulatedAnswer:
         """Say the verdict in this provider's words.
 
         ``number`` is the message's place in the outbox (for its id), ``now`` Unix time in seconds
@@ -84,9 +84,11 @@ class Wire(Protocol):
         """
 
 
-def json_answer(status: int, content: object, *headers: tuple[str, str]) -> Answer:
+def json_answer(status: int, content: object, *headers: tuple[str, str]) -> SimulatedAnswer:
     """An answer whose body is this value as JSON."""
-    return Answer(status, (("Content-Type", "application/json"), *headers), orjson.dumps(content))
+    return SimulatedAnswer(
+        status, (("Content-Type", "application/json"), *headers), orjson.dumps(content)
+    )
 
 
 def looks_like_address(text: str) -> bool:

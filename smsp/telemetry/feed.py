@@ -35,7 +35,7 @@ class View:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class FeedEvent:
     """One event as it goes over the wire."""
 
     seq: int
@@ -46,7 +46,7 @@ class Feed:
     """One writer, ``run``; many :class:`Watch`."""
 
     def __init__(self) -> None:
-        self.latest: Event | None = None
+        self.latest: FeedEvent | None = None
         self.ended = False
         self._seq = 0
         self._watchers = 0
@@ -88,7 +88,7 @@ class Feed:
         self._seq += 1
         data = orjson.dumps({"seq": self._seq, "providers": providers})
         text = b"event: snapshot\nid: %d\ndata: %s\n\n" % (self._seq, data)
-        self.latest = Event(self._seq, text)
+        self.latest = FeedEvent(self._seq, text)
         self._published.set()
         self._published = trio.Event()
 

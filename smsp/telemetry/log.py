@@ -27,7 +27,7 @@ from actors import (
     Settled,
     Unanswered,
 )
-from smsp.mail import Mailbox, Send
+from smsp.mail import Mailbox, Submission
 from smsp.mail.outcome import Outcome, Reason, Result, Sent, Unknown, reason_of, word
 from smsp.providers.adapters.answers import identifier
 from smsp.sending.circuit_outcomes import result_of
@@ -115,7 +115,7 @@ class Telemetry:
         self._doubts = _Doubts()
         self._dummy_refused: set[str] = set()
 
-    def observe(self, notice: Notice[Send, Outcome]) -> None:
+    def observe(self, notice: Notice[Submission, Outcome]) -> None:
         """Log what a circuit reports."""
         match notice:
             case Replied():
@@ -147,7 +147,7 @@ class Telemetry:
     def _shown(self, address: str) -> str:
         return address if self._whole_addresses else _masked(address)
 
-    def _replied(self, notice: Replied[Send, Outcome]) -> None:
+    def _replied(self, notice: Replied[Submission, Outcome]) -> None:
         result = result_of(notice.reply)
         outcome = word(result)
         send = notice.question
@@ -164,7 +164,7 @@ class Telemetry:
         if isinstance(result, Sent):
             self._sent(send.id, result, fields)
 
-    def _settled(self, notice: Settled[Send, Outcome]) -> None:
+    def _settled(self, notice: Settled[Submission, Outcome]) -> None:
         fields = _attempt_fields(notice, result_of(notice.reply))
         match notice.reply:
             case Unanswered(cause=cause):
@@ -257,7 +257,7 @@ def _masked(address: str) -> str:
 
 
 def _attempt_fields(
-    notice: Replied[Send, Outcome] | Settled[Send, Outcome], result: Result
+    notice: Replied[Submission, Outcome] | Settled[Submission, Outcome], result: Result
 ) -> dict[str, object]:
     send = notice.question
     fields: dict[str, object] = {

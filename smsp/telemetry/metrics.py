@@ -36,7 +36,7 @@ from actors import (
     Settled,
     Snapshot,
 )
-from smsp.mail import Send
+from smsp.mail import Submission
 from smsp.mail.outcome import Outcome, OutcomeWord, Reason, Result, Sent, word
 from smsp.sending.circuit_outcomes import result_of
 
@@ -100,7 +100,7 @@ class Metrics:
         self._registry.register(present)
         self._begin_at_zero(providers)
 
-    def observe(self, notice: Notice[Send, Outcome]) -> None:
+    def observe(self, notice: Notice[Submission, Outcome]) -> None:
         """Count what a circuit reports."""
         match notice:
             case Replied(circuit=name, reply=reply):

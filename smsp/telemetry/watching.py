@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import trio
 
 from actors import Crashed, Moved, Notice, Refused, Replied
-from smsp.mail import Send
+from smsp.mail import Submission
 from smsp.mail.outcome import Outcome
 from smsp.telemetry.feed import Feed
 from smsp.telemetry.latency import Latency
@@ -21,7 +21,7 @@ class Watching:
     latency: Latency = field(default_factory=Latency)
     feed: Feed = field(default_factory=Feed)
 
-    def observe(self, notice: Notice[Send, Outcome]) -> None:
+    def observe(self, notice: Notice[Submission, Outcome]) -> None:
         """Take note. What is published already is told at the next moment that allows it."""
         if isinstance(notice, Moved | Crashed):
             self.feed.stir()

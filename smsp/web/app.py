@@ -20,7 +20,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import MapAdapter
 
 from smsp.telemetry.log import described
-from smsp.web.asgi import LeanConnection
+from smsp.web.asgi import AsgiConnection
 from smsp.web.body import Stopping
 from smsp.web.circuits import circuits
 from smsp.web.cors import share
@@ -33,7 +33,7 @@ from smsp.web.intake import Intake
 from smsp.web.metrics import metrics
 from smsp.web.orders import orders
 from smsp.web.replies import ErrorCode, error_reply, stopping_reply
-from smsp.web.request import Asked
+from smsp.web.request import ApiRequest
 from smsp.web.services import Services
 from smsp.web.urls import PARAMETERS_MAX, wrong_with_url
 
@@ -72,16 +72,16 @@ class App(QuartTrio):
     to signals, of which there are none here, costs more than all that is done.
     """
 
-    asgi_http_class = LeanConnection
+    asgi_http_class = AsgiConnection
     session_interface = NoSessions()  # type: ignore[assignment] # Quart names the class of its own
 
-    arrive: Callable[[Asked], Response | None]
-    fail: Callable[[Asked, Exception], Response]
-    depart: Callable[[Asked, Response], None]
+    arrive: Callable[[ApiRequest], Response | None]
+    fail: Callable[[ApiRequest, Exception], Response]
+    depart: Callable[[ApiRequest, Response], None]
 
     async def handle_request(self, request: Request) -> Response:
         """Answer a request. Raises nothing for what callers or handlers do."""
-        assert isinstance(request, Asked)
+        assert isinstance(request, ApiRequest)
         async with self.request_context(request) as context:
             try:
                 response = self.arrive(request) or await self.dispatch_request(context)
@@ -128,8 +128,8 @@ def create_app(services: Services) -> App:
     return app
 
 
-def _arrive(intake: Intake) -> Callable[[Asked], Response | None]:
-    def arrive(asked: Asked) -> Response | None:
+def _arrive(intake: Intake) -> Callable[[ApiRequest], Response | None]:
+    def arrive(asked: ApiRequest) -> Response | None:
         asked.request_key = _request_key(asked)
         asked.body.intake = intake
         return _refused_for_its_url(asked)
@@ -137,7 +137,7 @@ def _arrive(intake: Intake) -> Callable[[Asked], Response | None]:
     return arrive
 
 
-def _refused_for_its_url(asked: Asked) -> Response | None:
+def _refused_for_its_url(asked: ApiRequest) -> Response | None:
     match wrong_with_url(asked.scope.get("raw_path", b""), asked.query_string):
         case None:
             return None
@@ -149,8 +149,8 @@ def _refused_for_its_url(asked: Asked) -> Response | None:
     return error_reply(HTTPStatus.BAD_REQUEST, code, message)
 
 
-def _depart(services: Services) -> Callable[[Asked, Response], None]:
-    def depart(asked: Asked, response: Response) -> None:
+def _depart(services: Services) -> Callable[[ApiRequest, Response], None]:
+    def depart(asked: ApiRequest, response: Response) -> None:
         response.headers.add("RequestKey", asked.request_key)
         share(asked, response, services.cors_origins)
         if services.readiness.draining:
@@ -172,7 +172,7 @@ def _depart(services: Services) -> Callable[[Asked, Response], None]:
     return depart
 
 
-def _request_key(asked: Asked) -> str:
+def _request_key(asked: ApiRequest) -> str:
     for name in (b"requestkey", b"x-request-id"):
         text = asked.field(name) or ""
         if 0 < len(text) <= REQUEST_KEY_CHARACTERS_MAX and _is_token(text):
@@ -184,9 +184,9 @@ def _is_token(text: str) -> bool:
     return text.isascii() and text.isprintable() and " " not in text
 
 
-def _fail(services: Services) -> Callable[[Asked, Exception], Response]:
+def _fail(services: Services) -> Callable[[ApiRequest, Exception], Response]:
     # The HTTP edge: a bug costs one request, is reported, and shows nothing of itself.
-    def fail(asked: Asked, error: Exception) -> Response:
+    def fail(asked: ApiRequest, error: Exception) -> Response:
         if isinstance(error, Stopping):
             return stopping_reply()
         if isinstance(error, HTTPException):

@@ -17,7 +17,7 @@ from quart.wrappers.response import DataBody, ResponseBody
 from quart_trio.asgi import TrioASGIHTTPConnection
 
 from smsp.web.body import PulledBody
-from smsp.web.request import Asked
+from smsp.web.request import ApiRequest
 from smsp.web.streaming import stream
 
 if TYPE_CHECKING:
@@ -30,13 +30,15 @@ LINGER_BYTES_MAX = 64 * 1024 * 1024
 would reset the connection, and the refusal might be lost with it."""
 
 
-class LeanConnection(TrioASGIHTTPConnection):
+class AsgiConnection(TrioASGIHTTPConnection):
     """One request, handled in the task that hypercorn gave it."""
 
     async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         body_bytes_max = self.app.config["MAX_CONTENT_LENGTH"]
         arrived_at = trio.current_time()
-        asked = Asked(self.scope, receive, body_bytes_max=body_bytes_max, arrived_at=arrived_at)
+        asked = ApiRequest(
+            self.scope, receive, body_bytes_max=body_bytes_max, arrived_at=arrived_at
+        )
         response = await self.app.handle_request(asked)
         await self._answer(send, response, asked.body)
 

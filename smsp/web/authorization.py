@@ -12,7 +12,7 @@ from quart import Response
 from smsp.keys import Key, Scope
 from smsp.web.client_address import client_of
 from smsp.web.replies import error_reply, too_many_reply
-from smsp.web.request import Asked, asked
+from smsp.web.request import ApiRequest, current_request
 from smsp.web.services import Services
 
 Handler = Callable[..., Awaitable[Response]]
@@ -24,7 +24,7 @@ def needs(services: Services, scope: Scope) -> Callable[[Handler], Handler]:
     def guard(handler: Handler) -> Handler:
         @wraps(handler)
         async def guarded(**arguments: str) -> Response:
-            request = asked()
+            request = current_request()
             key = presented_key(services, request)
             if key is None:
                 return _unauthorised(services, request)
@@ -41,18 +41,18 @@ def needs(services: Services, scope: Scope) -> Callable[[Handler], Handler]:
     return guard
 
 
-def presented_key(services: Services, request: Asked) -> Key | None:
+def presented_key(services: Services, request: ApiRequest) -> Key | None:
     """The key that the request shows, if it is a known one."""
     return services.keyring.caller(request.field(b"x-api-key"), request.field(b"authorization"))
 
 
-def client_address(services: Services, request: Asked) -> str:
+def client_address(services: Services, request: ApiRequest) -> str:
     """Where the request comes from, behind proxies of ours."""
     forwarded = request.headers.getlist("X-Forwarded-For")
     return client_of(request.remote_addr, forwarded, services.trusted_proxies)
 
 
-def _unauthorised(services: Services, request: Asked) -> Response:
+def _unauthorised(services: Services, request: ApiRequest) -> Response:
     """401; 429 to an address that has shown too many wrong keys. A right one never gets here."""
     client = client_address(services, request)
     wait_s = services.failures.failed(client, trio.current_time())

@@ -19,13 +19,13 @@ def circuits(services: Services) -> Blueprint:
     @blueprint.get("/providers")
     @needs(services, Scope.OBSERVE)
     async def list_providers() -> Response:
-        snapshots = services.mailroom.snapshots()
+        snapshots = services.dispatcher.snapshots()
         return json_reply({"providers": [snapshot_json(one, services) for one in snapshots]})
 
     @blueprint.get("/providers/<name>")
     @needs(services, Scope.OBSERVE)
     async def show_provider(name: str) -> Response:
-        for snapshot in services.mailroom.snapshots():
+        for snapshot in services.dispatcher.snapshots():
             if snapshot.name == name:
                 return json_reply(snapshot_json(snapshot, services))
         return error_reply(HTTPStatus.NOT_FOUND, "not_found", "There is no such provider.")

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from quart import Response
 
-from smsp.web.request import Asked
+from smsp.web.request import ApiRequest
 
 SHARED = ("/email", "/docs", "/swagger.json", "/openapi.json")
 ALLOWED_HEADERS = (
@@ -21,7 +21,7 @@ EXPOSED_HEADERS = "RequestKey, Retry-After, Idempotency-Replayed"
 PREFLIGHT_S = 600
 
 
-def share(request: Asked, response: Response, origins: Sequence[str]) -> None:
+def share(request: ApiRequest, response: Response, origins: Sequence[str]) -> None:
     """Add the headers that let a page of an allowed origin read this answer."""
     if not any(request.path == path or request.path.startswith(f"{path}/") for path in SHARED):
         return

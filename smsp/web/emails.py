@@ -18,8 +18,8 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from smsp.admission.budget import Share
 from smsp.keys import Key, Scope
-from smsp.mail import Mail, Send, fingerprint, is_large
-from smsp.mail.parsing import Fault, InvalidMessage, is_quick, parse
+from smsp.mail import Mail, Submission, fingerprint, is_large
+from smsp.mail.parsing import FieldError, InvalidMessage, is_quick, parse
 from smsp.sending.dispatcher import Dispatched
 from smsp.sending.ledger import Begun, Claim, Full, InProgress, Ledger, Mismatch, Record, Replay
 from smsp.web.authorization import needs
@@ -35,7 +35,7 @@ from smsp.web.replies import (
     stopping_reply,
     too_many_reply,
 )
-from smsp.web.request import Asked, asked
+from smsp.web.request import ApiRequest, current_request
 from smsp.web.send_options import BadOption, SendOptions, options_of
 from smsp.web.services import Services
 
@@ -52,7 +52,7 @@ def emails(services: Services) -> Blueprint:
     @blueprint.post("/email")
     @needs(services, Scope.SEND)
     async def send_email() -> Response:
-        request = asked()
+        request = current_request()
         options = _options(services, request)
         if isinstance(options, Response):
             return options
@@ -71,7 +71,7 @@ def emails(services: Services) -> Blueprint:
     @blueprint.get("/email/<id>")
     @needs(services, Scope.SEND)
     async def show_email(id: str) -> Response:  # noqa: A002 - the contract's word
-        record = _find(services.ledger, asked().key, id)
+        record = _find(services.ledger, current_request().key, id)
         if record is None:
             return error_reply(HTTPStatus.NOT_FOUND, "not_found", "There is no such message.")
         return record_reply(record)
@@ -86,7 +86,7 @@ def _no_room() -> Response:
     return reply
 
 
-async def _read(services: Services, request: Asked, share: Share) -> Mail | Response:
+async def _read(services: Services, request: ApiRequest, share: Share) -> Mail | Response:
     """The message, or why there is none. When this returns, nobody has the body any more."""
     try:
         body = await request.body.read(share.grow)
@@ -107,10 +107,10 @@ async def _read(services: Services, request: Asked, share: Share) -> Mail | Resp
 
 
 async def _answer(
-    services: Services, request: Asked, mail: Mail, share: Share, options: SendOptions
+    services: Services, request: ApiRequest, mail: Mail, share: Share, options: SendOptions
 ) -> Response:
-    if mail.provider is not None and mail.provider not in services.mailroom.names:
-        return invalid_reply(InvalidMessage((Fault("provider", "there is no such provider"),)))
+    if mail.provider is not None and mail.provider not in services.dispatcher.names:
+        return invalid_reply(InvalidMessage((FieldError("provider", "there is no such provider"),)))
     if not request.key.may_send_from(mail.sender.ascii_domain):
         return error_reply(
             HTTPStatus.FORBIDDEN,
@@ -119,11 +119,11 @@ async def _answer(
             field="fromaddress",
         )
     if options.dry_run:
-        return route_reply(services.mailroom.route(mail))
+        return route_reply(services.dispatcher.route(mail))
     key = options.idempotency_key
-    send = Send(services.new_id(), mail, request.request_key, request.key.name, key)
+    submission = Submission(services.new_id(), mail, request.request_key, request.key.name, key)
     same = b"" if key is None else await _fingerprint(services, mail)
-    claim = Claim(send.id, send.owner, same, key)
+    claim = Claim(submission.id, submission.owner, same, key)
     # From the ledger's begin to its end nothing can be cancelled: a send that has begun is not
     # forgotten half-way, whoever hangs up. The deadline bounds it.
     with trio.CancelScope(shield=True):
@@ -132,7 +132,7 @@ async def _answer(
             if isinstance(beginning, Replay):
                 services.keyring.refund(request.key)
             return _taken(beginning)
-        done = await _dispatch(services, send, share, request.arrived_at + options.patience_s)
+        done = await _dispatch(services, submission, share, request.arrived_at + options.patience_s)
     services.metrics.message(done.outcome)
     request.told |= {"id": str(done.id), "outcome": done.outcome}
     return dispatched_reply(done)
@@ -144,17 +144,21 @@ async def _fingerprint(services: Services, mail: Mail) -> bytes:
     return fingerprint(mail)
 
 
-async def _dispatch(services: Services, send: Send, share: Share, deadline: float) -> Dispatched:
+async def _dispatch(
+    services: Services, submission: Submission, share: Share, deadline: float
+) -> Dispatched:
     done: Dispatched | None = None
     try:
-        done = await services.mailroom.dispatch(send, deadline=deadline)
+        done = await services.dispatcher.dispatch(submission, deadline=deadline)
     finally:
         # If the dispatch itself fails, nobody knows what it did: that is what is remembered then.
         if done is None:
-            done = Dispatched(send.id, "unknown", (), services.mailroom.route(send.mail))
-        record = services.ledger.end(send.id, done, trio.current_time())
+            done = Dispatched(
+                submission.id, "unknown", (), services.dispatcher.route(submission.mail)
+            )
+        record = services.ledger.end(submission.id, done, trio.current_time())
         if record.settling:
-            services.body_budget.keep(share, send.id, record.settling)
+            services.body_budget.keep(share, submission.id, record.settling)
     return done
 
 
@@ -187,7 +191,7 @@ def _find(ledger: Ledger, key: Key, message: str) -> Record | None:
         return None
 
 
-def _options(services: Services, request: Asked) -> SendOptions | Response:
+def _options(services: Services, request: ApiRequest) -> SendOptions | Response:
     """What the head asks for, or why its body is not even read."""
     key = request.field(b"idempotency-key")
     if services.readiness.draining and not services.ledger.holds(request.key.name, key):

@@ -18,7 +18,7 @@ from smsp.keys import Scope
 from smsp.telemetry.feed import Feed, View, Watch
 from smsp.web.authorization import needs
 from smsp.web.replies import busy_reply, latency_of, snapshot_json, stopping_reply
-from smsp.web.request import asked
+from smsp.web.request import current_request
 from smsp.web.services import Services
 
 EVENT_STREAM = "text/event-stream"
@@ -45,7 +45,7 @@ def events(services: Services) -> Blueprint:
             return busy_reply("busy", "Too many are watching already.")
         response = Response(content_type=EVENT_STREAM, headers=dict(_HEADERS))
         # The key may be taken away while its holder watches.
-        response.response = _Watching(feed, partial(services.keyring.has, asked().key))
+        response.response = _Watching(feed, partial(services.keyring.has, current_request().key))
         return response
 
     return blueprint
@@ -79,7 +79,7 @@ class _Watching(ResponseBody):
 def _view(services: Services) -> View:
     """What there is to see now, with what changes with time alone: the latency, and a limit that
     grows."""
-    snapshots, now = services.mailroom.snapshots(), trio.current_time()
+    snapshots, now = services.dispatcher.snapshots(), trio.current_time()
     version = tuple(
         (one.version, one.limit_at(now), latency_of(one, services)) for one in snapshots
     )

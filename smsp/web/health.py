@@ -12,7 +12,7 @@ from actors import Snapshot
 from smsp.keys import Scope
 from smsp.web.authorization import presented_key
 from smsp.web.replies import json_reply
-from smsp.web.request import asked
+from smsp.web.request import current_request
 from smsp.web.services import Services
 
 TAKES_MAIL = frozenset({"closed", "held_closed"})
@@ -24,11 +24,11 @@ def health(services: Services) -> Blueprint:
 
     @blueprint.get("/healthcheck")
     async def healthcheck() -> Response:
-        snapshots = services.mailroom.snapshots()
+        snapshots = services.dispatcher.snapshots()
         body: dict[str, object] = {
             "status": status_of(snapshots, draining=services.readiness.draining)
         }
-        key = presented_key(services, asked())
+        key = presented_key(services, current_request())
         if key is not None and Scope.OBSERVE in key.scopes:
             body["version"] = services.version
             body["node"] = services.node
@@ -64,7 +64,7 @@ def status_of(
 
 
 def _why_not_ready(services: Services) -> str | None:
-    states = [snapshot.state for snapshot in services.mailroom.snapshots()]
+    states = [snapshot.state for snapshot in services.dispatcher.snapshots()]
     if not services.readiness.started:
         return "The actors have not started."
     if services.readiness.draining:

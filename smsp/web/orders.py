@@ -11,7 +11,7 @@ from quart import Blueprint, Response
 from smsp.keys import Scope
 from smsp.web.authorization import needs
 from smsp.web.replies import error_reply, json_reply, snapshot_json
-from smsp.web.request import asked
+from smsp.web.request import current_request
 from smsp.web.services import Services
 
 HOLD_S_MAX = 7 * 24 * 3600.0
@@ -41,14 +41,14 @@ def orders(services: Services) -> Blueprint:
     @blueprint.put("/providers/<name>/circuit")
     @needs(services, Scope.OPERATE)
     async def order_circuit(name: str) -> Response:
-        if name not in services.mailroom.names:
+        if name not in services.dispatcher.names:
             return error_reply(HTTPStatus.NOT_FOUND, "not_found", "There is no such provider.")
-        body = await asked().body.read(bytes_max=ORDER_BYTES_MAX)
+        body = await current_request().body.read(bytes_max=ORDER_BYTES_MAX)
         try:
             order = Order.model_validate_json(body)
         except ValidationError as error:
             return _not_understood(error)
-        snapshot = await services.mailroom.order(name, order.state, order.for_s)
+        snapshot = await services.dispatcher.order(name, order.state, order.for_s)
         return json_reply(snapshot_json(snapshot, services))
 
     return blueprint

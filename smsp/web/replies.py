@@ -15,8 +15,8 @@ from quart import Response
 from actors import Snapshot, Transition
 from smsp.mail.outcome import (
     Attempt,
+    AttemptRefused,
     Reason,
-    Refused,
     RefusedRecipient,
     RefusedRecipients,
     Sent,
@@ -275,7 +275,7 @@ def _attempt(attempt: Attempt) -> dict[str, object]:
         "reason": reason_of(result),
         "seconds": _s(attempt.seconds),
     }
-    if not isinstance(result, Sent | Refused) and result.detail:
+    if not isinstance(result, Sent | AttemptRefused) and result.detail:
         row["detail"] = result.detail[:DETAIL_CHARACTERS_MAX]
     return row
 

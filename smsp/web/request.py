@@ -27,7 +27,7 @@ NOWHERE = "*"
 _NO_ARGUMENTS: MultiDict[str, str] = ImmutableMultiDict()
 
 
-class Asked(TrioRequest):
+class ApiRequest(TrioRequest):
     """One request.
 
     What is learned on the way is kept here: ``arrived_at`` on the run's clock, the ``request_key``
@@ -107,10 +107,10 @@ class Asked(TrioRequest):
         """They are in the scope; whoever constructs a request has to say something."""
 
 
-def asked() -> Asked:
+def current_request() -> ApiRequest:
     """The request at hand."""
     found = request._get_current_object()  # type: ignore[attr-defined] # it is a proxy
-    assert isinstance(found, Asked)
+    assert isinstance(found, ApiRequest)
     return found
 
 

@@ -15,7 +15,7 @@ from actors import Snapshot, ago_s
 from smsp.admission.budget import ByteBudget
 from smsp.admission.keyring import Keyring
 from smsp.admission.rates import Failures
-from smsp.mail import Mail, Send
+from smsp.mail import Mail, Submission
 from smsp.sending.dispatcher import Dispatched
 from smsp.sending.ledger import Ledger
 from smsp.sending.routing import Route
@@ -29,7 +29,7 @@ READERS_MAX = 2
 """Threads that decode large bodies; more would only take turns at the interpreter."""
 
 
-class Mailroom(Protocol):
+class Dispatching(Protocol):
     """What handlers need of the dispatcher."""
 
     @property
@@ -43,7 +43,7 @@ class Mailroom(Protocol):
         self, name: str, state: Literal["open", "closed", "auto"], for_s: float | None
     ) -> Snapshot: ...
 
-    async def dispatch(self, send: Send, *, deadline: float) -> Dispatched: ...
+    async def dispatch(self, submission: Submission, *, deadline: float) -> Dispatched: ...
 
 
 @dataclass
@@ -67,7 +67,7 @@ class Services:
     showing moments of the run's clock; nothing is decided by it.
     """
 
-    mailroom: Mailroom
+    dispatcher: Dispatching
     keyring: Keyring
     log: Log
     kinds: dict[str, str]

@@ -7,7 +7,7 @@ from math import inf
 import trio
 
 from actors import Answered, Fault, Moved, Neutral, Probed, SlowCalls, Snapshot, Success, Transition
-from actors.notices import Failure, ProbeRecord
+from actors.notices import LastFailure, ProbeRecord
 from tests.kit.actors import DOWN, HUNG_S, Act, Rig, config, running
 
 
@@ -38,7 +38,7 @@ async def test_every_field_of_a_circuit_that_has_lived(autojump_clock):
             mailbox_capacity=16,
             due_at=None,
             last_probe=ProbeRecord(6.25, "success", 0.25),
-            last_failure=Failure(1.0, "server_error"),
+            last_failure=LastFailure(1.0, "server_error"),
             counts={"fault": 1, "success": 1, "deadline": 1},
             restarts=0,
             alive=True,
@@ -58,7 +58,7 @@ async def test_a_probe_that_is_overdue_is_told_like_any_other(autojump_clock):
         shown = await rig.at(20.0)
         assert rig.seen.of(Probed) == [Probed("far", False, "unknown", "overdue", 15.0)]
         assert shown.last_probe == ProbeRecord(20.0, "unknown", 15.0)
-        assert shown.last_failure == Failure(20.0, "overdue")
+        assert shown.last_failure == LastFailure(20.0, "overdue")
         assert (shown.reason, shown.since) == ("overdue", 0.0)
 
 

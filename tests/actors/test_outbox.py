@@ -11,7 +11,7 @@ from actors import Answered, Fault, Neutral, Probed, Refusal, Refused, Replied, 
 from actors.ask import ReplySlot
 from actors.breaker import Event
 from actors.messages import Ask, Hold
-from actors.notices import Failure, Notice, ProbeRecord, Snapshot
+from actors.notices import LastFailure, Notice, ProbeRecord, Snapshot
 from actors.outbox import Outbox
 from actors.verdict import Verdict
 from tests.kit.actors import Act, PlainJudge, Recorder
@@ -101,11 +101,11 @@ def test_the_counts_that_were_read_do_not_change():
     ("verdict", "passed", "failure"),
     [
         (Success(), True, None),
-        (Fault("down"), False, Failure(9.0, "down")),
+        (Fault("down"), False, LastFailure(9.0, "down")),
         (Neutral("refused_4xx"), False, None),
     ],
 )
-def test_a_probe_leaves_a_record(verdict: Verdict, passed: bool, failure: Failure | None):
+def test_a_probe_leaves_a_record(verdict: Verdict, passed: bool, failure: LastFailure | None):
     """How it ended, and what it showed about the far side."""
     box, seen = outbox()
     box.probed(verdict, "a word", 0.25, 9.0)

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from smsp.mail import Attachment, Mail, Send
+from smsp.mail import Attachment, Mail, Submission
 from smsp.providers.protocols import Capabilities
 from smsp.sending.eligibility import why_not_carried
 from tests.kit.mails import sends
 
 
-def carried_by(limits: Capabilities) -> st.SearchStrategy[Send]:
+def carried_by(limits: Capabilities) -> st.SearchStrategy[Submission]:
     """Any message that may be put to a provider with these limits."""
     fitted = sends.map(lambda send: replace(send, mail=_fitted(send.mail, limits)))
     return fitted.filter(lambda send: why_not_carried(send.mail, limits) is None)

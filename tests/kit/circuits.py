@@ -10,7 +10,7 @@ from typing import Any
 import trio
 
 from actors import Circuit, Config, Intensity, Observe, Supervisor
-from smsp.mail import Send
+from smsp.mail import Submission
 from smsp.mail.outcome import Outcome
 from smsp.providers.protocols import Provider
 from smsp.sending.circuit_outcomes import OutcomeJudge
@@ -18,8 +18,8 @@ from smsp.sending.circuit_outcomes import OutcomeJudge
 
 @asynccontextmanager
 async def running_circuit(
-    provider: Provider, observe: Observe[Send, Outcome] = lambda _: None, **config: Any
-) -> AsyncGenerator[Circuit[Send, Outcome]]:
+    provider: Provider, observe: Observe[Submission, Outcome] = lambda _: None, **config: Any
+) -> AsyncGenerator[Circuit[Submission, Outcome]]:
     """A circuit under its supervisor until the block ends, with these fields of ``Config``."""
     circuit = Circuit(
         Config(**({"name": "sendgrid"} | config)),

@@ -11,7 +11,7 @@ from random import Random
 from actors import Replied, Reply, Snapshot
 from actors.ask import ReplySlot
 from actors.breaker import Permit
-from actors.calls import Scope
+from actors.calls import Cancellable
 from actors.handler import Handler
 from actors.messages import Ask, Message
 from actors.verdict import Verdict
@@ -49,11 +49,11 @@ class Desk:
             lambda: self.stalls,
         )
 
-    def begin_call(self, call_id: int, ask: Ask[Act, Verdict]) -> Scope:
+    def begin_call(self, call_id: int, ask: Ask[Act, Verdict]) -> Cancellable:
         self.calls[call_id] = FakeScope(ask.deadline)
         return self.calls[call_id]
 
-    def begin_probe(self, permit: Permit) -> Scope:
+    def begin_probe(self, permit: Permit) -> Cancellable:
         scope = FakeScope()
         self.probes.append((permit, scope))
         return scope

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, SecretStr
 from pydantic.dataclasses import dataclass
 
-from smsp.mail import Mailbox, Send
+from smsp.mail import Mailbox, Submission
 from smsp.mail.outcome import Outcome, Sent
 from smsp.providers.protocols import Adapter, Capabilities, Facts, HttpCall, HttpReply, ProbeCall
 from smsp.settings import Settings, SettingsError, load
@@ -54,8 +54,8 @@ class Pigeon:
     capabilities: ClassVar = Capabilities()
     control_headers: ClassVar = ()
 
-    def encode(self, send: Send) -> HttpCall:
-        return HttpCall("POST", f"https://pigeon.invalid/{self.loft_name}/{send.id}")
+    def encode(self, submission: Submission) -> HttpCall:
+        return HttpCall("POST", f"https://pigeon.invalid/{self.loft_name}/{submission.id}")
 
     def decode(self, reply: HttpReply) -> Outcome:
         return Sent()

@@ -19,7 +19,16 @@ from urllib.parse import unquote
 import httpx
 import trio
 
-from smsp.simulator import FAULTS, Answer, Delivery, Fault, Request, Submission, Verdict, Wire
+from smsp.simulator import (
+    FAULTS,
+    Delivery,
+    ProviderApi,
+    Request,
+    SimulatedAnswer,
+    SimulatedFault,
+    Submission,
+    Verdict,
+)
 from smsp.simulator.faults import NO_FAULT, fault_for
 
 ANSWER_S = (0.005, 0.2)
@@ -44,7 +53,7 @@ class Weather:
     """How it is at one provider."""
 
     line: Line = Line.UP
-    fault: Fault = NO_FAULT
+    fault: SimulatedFault = NO_FAULT
 
 
 FAIR = Weather()
@@ -57,7 +66,7 @@ FOUL = tuple(Weather(line=line) for line in Line if line is not Line.UP) + tuple
 class Provider:
     """One provider. ``takes_mail`` tells whether its circuit may send any at this moment."""
 
-    wire: Wire
+    wire: ProviderApi
     calls_max: int
     takes_mail: Callable[[], bool] = lambda: True
     weather: Weather = FAIR
@@ -82,7 +91,7 @@ class Provider:
         finally:
             self._calls[probing] -= 1
 
-    def judge(self, request: Request, *, probing: bool) -> Submission | Answer:
+    def judge(self, request: Request, *, probing: bool) -> Submission | SimulatedAnswer:
         """Read what has come whole."""
         read = self.wire.read(request)
         if isinstance(read, Submission) and read.test is not probing:
@@ -124,11 +133,11 @@ class _Transport(httpx.AsyncBaseTransport):
             return answer
 
     async def _answer(
-        self, provider: Provider, weather: Weather, read: Submission | Answer
+        self, provider: Provider, weather: Weather, read: Submission | SimulatedAnswer
     ) -> httpx.Response:
         await trio.sleep(self._far.random.uniform(*ANSWER_S))
         fault = weather.fault
-        if isinstance(read, Answer):
+        if isinstance(read, SimulatedAnswer):
             return await _deliver(read, fault.delivery)
         if fault is NO_FAULT:
             fault = fault_for(read.recipients)
@@ -158,7 +167,7 @@ async def _hear(request: httpx.Request, line: Line) -> bytes:
     return body
 
 
-async def _deliver(answer: Answer, delivery: Delivery) -> httpx.Response:
+async def _deliver(answer: SimulatedAnswer, delivery: Delivery) -> httpx.Response:
     match delivery:
         case Delivery.GARBAGE:
             raise httpx.RemoteProtocolError("no HTTP")

@@ -7,12 +7,12 @@ from math import inf
 
 import trio
 
-from smsp.tcp_stream import Line
+from smsp.tcp_stream import ByteCountingStream
 
 Peer = Callable[["MemoryLine"], Awaitable[None]]
 
 
-class MemoryLine(Line):
+class MemoryLine(ByteCountingStream):
     """One end of a line. ``blind``: it does not notice by looking that something has come.
 
     ``room`` is how many bytes more the other end takes; what does not fit is never taken, and the

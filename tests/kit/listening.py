@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import trio
 
 from smsp.server.listener import Limits, hypercorn_config, listen
-from smsp.tcp_stream import Line
+from smsp.tcp_stream import ByteCountingStream
 from tests.kit.lines import MemoryLine
 from tests.kit.peer import Peer
 from tests.kit.web import FakeLog
@@ -51,7 +51,7 @@ class CallerLine(MemoryLine):
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Hand over what fits."""
-        await Line.send_all(self, data)
+        await ByteCountingStream.send_all(self, data)
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """What has come."""
@@ -77,10 +77,10 @@ class MemoryListening:
         """How many connections have been taken."""
         self.taken_before_waits: list[int] = []
         """The same each time that somebody waits for the next, which lets others run."""
-        self._backlog: deque[Line | OSError] = deque()
+        self._backlog: deque[ByteCountingStream | OSError] = deque()
         self._come = trio.Event()
 
-    def come(self, one: Line | OSError) -> None:
+    def come(self, one: ByteCountingStream | OSError) -> None:
         """A connection, or an error at the attempt to take one."""
         assert not self.closed, "connection refused"
         self._backlog.append(one)
@@ -100,7 +100,7 @@ class MemoryListening:
             self._come = trio.Event()
             await self._come.wait()
 
-    def accept(self) -> Line:
+    def accept(self) -> ByteCountingStream:
         """Take the first."""
         if not self._backlog:
             raise BlockingIOError

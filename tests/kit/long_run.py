@@ -20,7 +20,7 @@ from smsp.simulator import MailgunWire, SendGridWire
 from smsp.telemetry.log import Telemetry
 from smsp.web.app import create_app
 from smsp.web.services import Services
-from smsp.wiring import house
+from smsp.wiring import application
 from tests.kit.asgi import Caller
 from tests.kit.far_weather import Far, Provider
 from tests.kit.web import KEY, message
@@ -108,7 +108,7 @@ async def running_node(seed: int) -> AsyncIterator[Node]:
     far = Far(providers, random)
     settings = load(_environ(seed))
     async with (
-        house(settings, Telemetry(log), far.transport_for) as built,
+        application(settings, Telemetry(log), far.transport_for) as built,
         trio.open_nursery() as nursery,
     ):
         for place, provider in enumerate(providers.values()):
@@ -142,7 +142,7 @@ def _closed(services: Services, place: int):
     """Whether a circuit takes mail, or did so a moment ago: who was let in then is on its way."""
 
     def closed() -> bool:
-        shown = services.mailroom.snapshots()[place]
+        shown = services.dispatcher.snapshots()[place]
         return shown.state == "closed" or shown.since == trio.current_time()
 
     return closed

@@ -14,7 +14,7 @@ from uuid import UUID
 import idna
 from hypothesis import strategies as st
 
-from smsp.mail import Attachment, Mail, Mailbox, Send
+from smsp.mail import Attachment, Mail, Mailbox, Submission
 
 SEND_ID = UUID("6d0b5f0e-3c1b-4c1e-9c3a-2f6a3c8f0a11")
 
@@ -25,13 +25,13 @@ def mailbox(address: str, name: str = "") -> Mailbox:
     return Mailbox(local, domain, idna.encode(domain).decode(), name)
 
 
-def send(**fields: Any) -> Send:
+def send(**fields: Any) -> Submission:
     """A message from ``app@example.com`` to ``bob@example.org``, with these fields of ``Mail``."""
     ends = {"sender": mailbox("app@example.com"), "to": (mailbox("bob@example.org"),)}
-    return Send(SEND_ID, Mail(**(ends | fields)))
+    return Submission(SEND_ID, Mail(**(ends | fields)))
 
 
-def send_from_case(case: Mapping[str, Any]) -> Send:
+def send_from_case(case: Mapping[str, Any]) -> Submission:
     """The message a golden case describes in the words of ``POST /email``.
 
     A mailbox is an address, or a list of a name and an address.
@@ -94,4 +94,4 @@ mails = st.builds(
     tags=st.lists(words, max_size=4).map(tuple),
     metadata=st.dictionaries(words, st.text(max_size=40), max_size=3),
 )
-sends = st.builds(Send, st.uuids(version=4), mails)
+sends = st.builds(Submission, st.uuids(version=4), mails)

@@ -19,7 +19,7 @@ import trio
 
 from actors import Cause, Circuit, Config, Notice, Progress, Replied, Supervisor, Unanswered
 from actors.testing import always
-from smsp.mail import Send
+from smsp.mail import Submission
 from smsp.mail.outcome import NotSent, Outcome, OutcomeWord, Rejected, Sent
 from smsp.providers.protocols import Capabilities
 from smsp.sending.circuit_outcomes import OutcomeJudge
@@ -65,8 +65,8 @@ class ScriptedProvider:
         self._deeds = iter(deeds)
         self._calls = calls
 
-    async def send(self, send: Send, progress: Progress) -> Outcome:
-        call = Carried(self.name, send.id)
+    async def send(self, submission: Submission, progress: Progress) -> Outcome:
+        call = Carried(self.name, submission.id)
         self._calls.append(call)
         deed = next(self._deeds, Deed())
         try:
@@ -100,12 +100,12 @@ class Postroom:
         }
         ids = (UUID(int=number) for number in count(1))
         self.services = fake_services(
-            mailroom=Dispatcher(destinations, Failover.SAFE),
+            dispatcher=Dispatcher(destinations, Failover.SAFE),
             ledger=self.ledger,
             new_id=lambda: next(ids),
         )
         self.client = Client(self.services)
-        self._unread: list[Replied[Send, Outcome]] = []
+        self._unread: list[Replied[Submission, Outcome]] = []
 
     @property
     def messages(self) -> list[UUID]:
@@ -142,7 +142,7 @@ class Postroom:
             assert record.answer is not None
             assert record.answer.outcome == self.truth(message), "the ledger does not know"
 
-    def _check_reply(self, replied: Replied[Send, Outcome]) -> None:
+    def _check_reply(self, replied: Replied[Submission, Outcome]) -> None:
         match replied.reply:
             case Unanswered(committed=True, cause=cause) if cause is not Cause.FAILED:
                 calls = self._calls_for(replied.question.id)
@@ -154,7 +154,7 @@ class Postroom:
     def _calls_for(self, message: UUID) -> list[Carried]:
         return [call for call in self.calls if call.message == message]
 
-    def _circuit(self, provider: ScriptedProvider) -> Circuit[Send, Outcome]:
+    def _circuit(self, provider: ScriptedProvider) -> Circuit[Submission, Outcome]:
         return Circuit(
             Config(provider.name, timeout_s=2.0, settle_s=30.0, max_in_flight=MAX_IN_FLIGHT),
             call=provider.send,
@@ -164,7 +164,7 @@ class Postroom:
             random=Random(0),
         )
 
-    def _observe(self, notice: Notice[Send, Outcome]) -> None:
+    def _observe(self, notice: Notice[Submission, Outcome]) -> None:
         self.ledger.observe(notice, trio.current_time())
         if isinstance(notice, Replied):
             self._unread.append(notice)

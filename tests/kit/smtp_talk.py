@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 
 import trio
 
-from smsp.tcp_stream import Line
+from smsp.tcp_stream import ByteCountingStream
 from tests.kit.lines import MemoryLine
 
 
-class ScriptedServer(Line):
+class ScriptedServer(ByteCountingStream):
     """The line to a server that says its next answer whatever it is asked. It speaks first, and
     then after each line; the message, up to the dot, is one line. When it has nothing more to say,
     it has gone."""

@@ -1,10 +1,10 @@
-"""What stands behind the routes, for tests of the HTTP face: a mailroom that says what it is told
+"""What stands behind the routes, for tests of the HTTP face: a dispatcher that says what it is told
 to, a log that remembers, and ``fake_services``, which puts them together.
 
-A test makes its own ``FakeMailroom`` when it wants to script or look at it::
+A test makes its own ``FakeDispatcher`` when it wants to script or look at it::
 
-    mailroom = FakeMailroom([dispatched(NotSent(Reason.UNAVAILABLE, Blame.PROVIDER))])
-    client = create_app(fake_services(mailroom=mailroom)).test_client()
+    dispatcher = FakeDispatcher([dispatched(NotSent(Reason.UNAVAILABLE, Blame.PROVIDER))])
+    client = create_app(fake_services(dispatcher=dispatcher)).test_client()
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from actors import Snapshot
 from smsp.admission.budget import ByteBudget
 from smsp.admission.keyring import Keyring
 from smsp.keys import Key, Scope, digest_of
-from smsp.mail import Mail, Send
-from smsp.mail.outcome import Attempt, Refused, Result, Sent, combine
+from smsp.mail import Mail, Submission
+from smsp.mail.outcome import Attempt, AttemptRefused, Result, Sent, combine
 from smsp.sending.dispatcher import Dispatched
 from smsp.sending.ledger import Ledger
 from smsp.sending.routing import Route, Skipped
@@ -39,7 +39,7 @@ OBSERVE_KEY = "a-key-that-can-only-observe"
 NOW = datetime(2026, 1, 2, 12, 0, 0, tzinfo=UTC)
 """The time of day of every test."""
 
-Answer = Callable[[Send], Awaitable[Dispatched]]
+Answer = Callable[[Submission], Awaitable[Dispatched]]
 
 
 def snapshot(name: str = "mailgun", **overrides: Any) -> Snapshot:
@@ -86,10 +86,10 @@ def dispatched(
 
 
 def _attempt(name: str, result: Result) -> Attempt:
-    return Attempt(name, result, 0.0 if isinstance(result, Refused) else 0.25)
+    return Attempt(name, result, 0.0 if isinstance(result, AttemptRefused) else 0.25)
 
 
-class FakeMailroom:
+class FakeDispatcher:
     """Answers each send with the next of ``answers``, or with what the function of that name
     says; when a list has run out, the first provider takes the message.
 
@@ -108,7 +108,7 @@ class FakeMailroom:
         self.answers = [] if answers is None else answers
         self.published = tuple(snapshots)
         self.skipped = tuple(skipped)
-        self.sends: list[Send] = []
+        self.sends: list[Submission] = []
         self.deadlines: list[float] = []
         self.orders: list[tuple[str, str, float | None]] = []
 
@@ -127,16 +127,16 @@ class FakeMailroom:
         self.orders.append((name, state, for_s))
         return next(one for one in self.published if one.name == name)
 
-    async def dispatch(self, send: Send, *, deadline: float) -> Dispatched:
-        self.sends.append(send)
+    async def dispatch(self, submission: Submission, *, deadline: float) -> Dispatched:
+        self.sends.append(submission)
         self.deadlines.append(deadline)
         if callable(self.answers):
-            answer = await self.answers(send)
+            answer = await self.answers(submission)
         elif self.answers:
             answer = self.answers.pop(0)
         else:
             answer = dispatched(Sent("<from-the-provider@example.com>"))
-        return replace(answer, id=send.id)
+        return replace(answer, id=submission.id)
 
 
 @dataclass
@@ -167,10 +167,10 @@ def fake_services(**overrides: Any) -> Services:
 
     Every provider is of the kind of its own name; every message gets ``SEND_ID``.
     """
-    mailroom = overrides.get("mailroom") or FakeMailroom()
+    dispatcher = overrides.get("dispatcher") or FakeDispatcher()
     max_body_bytes = overrides.get("max_body_bytes", 1_000_000)
     fields: dict[str, Any] = {
-        "mailroom": mailroom,
+        "dispatcher": dispatcher,
         "keyring": Keyring(
             (
                 Key("all", digest_of(KEY)),
@@ -179,13 +179,13 @@ def fake_services(**overrides: Any) -> Services:
             )
         ),
         "log": FakeLog(),
-        "kinds": {name: name for name in mailroom.names},
+        "kinds": {name: name for name in dispatcher.names},
         "version": "1.2.3",
         "node": "node-1",
         "max_body_bytes": max_body_bytes,
         "body_budget": ByteBudget(10 * max_body_bytes),
         "ledger": Ledger(1000),
-        "metrics": Metrics("1.2.3", mailroom.snapshots, lambda: (0, 0)),
+        "metrics": Metrics("1.2.3", dispatcher.snapshots, lambda: (0, 0)),
         "readiness": Readiness(started=True),
         "new_id": lambda: SEND_ID,
         "wall_clock": lambda: NOW,

@@ -75,10 +75,10 @@ async def half_an_hour(node: Node, until: float) -> None:
             nursery.start_soon(change_weather, node, provider, until - FAIR_S)
         nursery.start_soon(send_mail, node, until - FAIR_S, FAULTY)
     # As an operator would, who knows that all is mended: after relapses a circuit waits for long.
-    for name in node.services.mailroom.names:
-        await node.services.mailroom.order(name, "auto", None)
+    for name in node.services.dispatcher.names:
+        await node.services.dispatcher.order(name, "auto", None)
     await trio.sleep_until(until - FAIR_S + CLOSED_WITHIN_S)
-    snapshots = node.services.mailroom.snapshots()
+    snapshots = node.services.dispatcher.snapshots()
     assert [one.state for one in snapshots] == ["closed"] * 2
     async with trio.open_nursery() as nursery:
         nursery.start_soon(send_mail, node, until - FAIR_S + RECOVERED_WITHIN_S - 1, ())
@@ -145,7 +145,7 @@ def check_metrics(node: Node) -> None:
 
 def check_stores(node: Node) -> None:
     """Nothing is in flight, and what is remembered is within its bounds."""
-    for one in node.services.mailroom.snapshots():
+    for one in node.services.dispatcher.snapshots():
         assert (one.in_flight, one.settling, one.mailbox_depth, one.restarts) == (0, 0, 0, 0)
         assert len(one.transitions) <= TRANSITIONS_MAX
     ledger = node.services.ledger

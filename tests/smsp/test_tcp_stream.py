@@ -12,22 +12,22 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from smsp.tcp_stream import RECEIVE_BYTES, SocketLine
+from smsp.tcp_stream import RECEIVE_BYTES, TcpStream
 
 PIECE = b"a" * 65536
 
 
 @pytest.fixture
-def ends() -> Iterator[tuple[SocketLine, SocketLine]]:
+def ends() -> Iterator[tuple[TcpStream, TcpStream]]:
     """Ours and the other."""
     pair = socket.socketpair()
-    ours, other = map(SocketLine, pair)
+    ours, other = map(TcpStream, pair)
     yield ours, other
     for end in pair:
         end.close()
 
 
-def fill(line: SocketLine) -> int:
+def fill(line: TcpStream) -> int:
     """Hand over until the kernel takes no more; how many bytes it took."""
     before = line.taken
     while line.send_now(PIECE):

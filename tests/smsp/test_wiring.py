@@ -15,7 +15,7 @@ from smsp.providers.probes import ProbedByMessage
 from smsp.providers.smtp.provider import SmtpProvider
 from smsp.settings import load
 from smsp.telemetry.log import Telemetry
-from smsp.wiring import house, providers
+from smsp.wiring import application, providers
 from tests.kit.environments import KEY, MAILGUN, MOCK
 from tests.kit.far_http import Answer, Far, Script
 from tests.kit.mails import mailbox, send
@@ -29,7 +29,7 @@ async def running_house(environ, transport_for=Transport):
     """A house of these settings with its actors running, and its log."""
     log = FakeLog()
     async with (
-        house(load(environ), Telemetry(log), transport_for) as built,
+        application(load(environ), Telemetry(log), transport_for) as built,
         trio.open_nursery() as nursery,
     ):
         await nursery.start(built.supervisor.run)
@@ -44,7 +44,7 @@ async def running_house(environ, transport_for=Transport):
 async def test_mock_mode(autojump_clock, subject, outcome):
     """A house without any provider's credentials gives every outcome, and logs it."""
     async with running_house(MOCK) as (built, log):
-        done = await built.services.mailroom.dispatch(send(subject=subject), deadline=10.0)
+        done = await built.services.dispatcher.dispatch(send(subject=subject), deadline=10.0)
         assert done.outcome == outcome
         assert len(log.told(f"email.{outcome}")) == 1
 
@@ -83,7 +83,7 @@ async def test_one_circuit_for_each_provider(autojump_clock):
     """Providers keep their order; each has a circuit of its own, with its own bounds."""
     environ = {**BOTH, "SMSP_MAX_IN_FLIGHT": "300", "SMSP_SENDGRID_MAX_IN_FLIGHT": "5"}
     async with running_house(environ) as (built, _):
-        shown = built.services.mailroom.snapshots()
+        shown = built.services.dispatcher.snapshots()
         assert [one.name for one in shown] == ["mailgun", "sendgrid"]
         assert [one.max_in_flight for one in shown] == [300, 5]
         assert all(one.mailbox_capacity >= one.max_in_flight for one in shown)
@@ -101,9 +101,9 @@ async def test_every_provider_is_counted_from_0(autojump_clock):
 async def test_way_of_a_message(autojump_clock):
     """All providers may take a message in their order, or the one that it is pinned to."""
     async with running_house(BOTH) as (built, _):
-        mailroom = built.services.mailroom
-        assert mailroom.route(send().mail).names == ("mailgun", "sendgrid")
-        assert mailroom.route(send(provider="sendgrid").mail).names == ("sendgrid",)
+        dispatcher = built.services.dispatcher
+        assert dispatcher.route(send().mail).names == ("mailgun", "sendgrid")
+        assert dispatcher.route(send(provider="sendgrid").mail).names == ("sendgrid",)
 
 
 async def test_sender_domains_and_weights_of_the_settings(autojump_clock):
@@ -115,11 +115,11 @@ async def test_sender_domains_and_weights_of_the_settings(autojump_clock):
         "SMSP_ROUTING": "weighted",
     }
     async with running_house(environ) as (built, _):
-        mailroom = built.services.mailroom
+        dispatcher = built.services.dispatcher
         for _ in range(20):
-            ours = mailroom.route(send(sender=mailbox("shop@bücher.example")).mail)
+            ours = dispatcher.route(send(sender=mailbox("shop@bücher.example")).mail)
             assert ours.names == ("sendgrid", "mailgun")
-        other = mailroom.route(send(sender=mailbox("shop@example.net")).mail)
+        other = dispatcher.route(send(sender=mailbox("shop@example.net")).mail)
         assert other.names == ("mailgun",)
 
 

@@ -22,7 +22,7 @@ from smsp.providers.protocols import Capabilities
 from smsp.settings import load
 from smsp.telemetry.feed import View
 from smsp.telemetry.log import Telemetry
-from smsp.wiring import house, node_name, product_version, providers
+from smsp.wiring import application, node_name, product_version, providers
 from tests.kit.environments import KEY, MAILGUN, MOCK
 from tests.kit.mails import mailbox, send
 from tests.kit.web import Client, FakeLog, message
@@ -87,7 +87,7 @@ def settings_with(*posts, names=("mailgun", "sendgrid"), **environ):
 async def running(settings, log=None, **telemetry):
     """Everything of these settings, with its actors running."""
     told = Telemetry(FakeLog() if log is None else log, **telemetry)
-    async with house(settings, told) as built, trio.open_nursery() as nursery:
+    async with application(settings, told) as built, trio.open_nursery() as nursery:
         await nursery.start(built.supervisor.run)
         yield built
         nursery.cancel_scope.cancel()
@@ -96,12 +96,12 @@ async def running(settings, log=None, **telemetry):
 async def dispatched(built, deadline_s=1000.0, **mail):
     """What becomes of one message."""
     deadline = trio.current_time() + deadline_s
-    return await built.services.mailroom.dispatch(send(**mail), deadline=deadline)
+    return await built.services.dispatcher.dispatch(send(**mail), deadline=deadline)
 
 
 def snapshot(built, at=0):
     """A circuit as it shows itself."""
-    return built.services.mailroom.snapshots()[at]
+    return built.services.dispatcher.snapshots()[at]
 
 
 # -- a circuit's times and bounds
@@ -185,7 +185,7 @@ async def test_how_many_questions_may_wait(autojump_clock):
     """As many as may be in flight, and never fewer than 256."""
     bounds = {"MAILGUN_MAX_IN_FLIGHT": "300", "SENDGRID_MAX_IN_FLIGHT": "5"}
     async with running(settings_with(Post(), Post(), **bounds)) as built:
-        shown = built.services.mailroom.snapshots()
+        shown = built.services.dispatcher.snapshots()
         assert [one.mailbox_capacity for one in shown] == [300, 256]
         assert [one.name for one in shown] == ["mailgun", "sendgrid"]
 
@@ -248,8 +248,8 @@ async def test_domains_of_a_provider(autojump_clock):
 
 async def test_the_first_mail_of_the_mock_may_be_any():
     """It has no limits."""
-    async with house(load(MOCK), Telemetry(FakeLog())) as built:
-        route = built.services.mailroom.route(send(sender=mailbox("jörg@bücher.example")).mail)
+    async with application(load(MOCK), Telemetry(FakeLog())) as built:
+        route = built.services.dispatcher.route(send(sender=mailbox("jörg@bücher.example")).mail)
         assert route.names == ("mock",)
 
 
@@ -264,7 +264,7 @@ async def test_services_are_what_the_settings_say():
         "SMSP_TRUSTED_PROXIES": "10.0.0.0/8",
         "SMSP_CORS_ORIGINS": "https://shop.example",
     }
-    async with house(load(BOTH | environ), Telemetry(log := FakeLog())) as built:
+    async with application(load(BOTH | environ), Telemetry(log := FakeLog())) as built:
         services = built.services
     assert services.keyring.find(KEY) is not None
     assert services.log is log
@@ -283,7 +283,7 @@ async def test_headers_that_steer_providers():
     """Those of all kinds of ours are refused, used or not, and those of a kind of somebody else's
     that is used."""
     for settings, used in ((load(MOCK), False), (settings_with(Post()), True)):
-        async with house(settings, Telemetry(FakeLog())) as built:
+        async with application(settings, Telemetry(FakeLog())) as built:
             headers = built.services.control_headers
         for kind in KINDS.values():
             assert set(kind.control_headers) <= set(headers)

@@ -32,7 +32,7 @@ PAUSE_S_MAX = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ResponseRule:
     """One row of an adapter's table: an answer its provider is known to give, and what it proves.
 
     ``says`` is a regular expression searched for in the provider's words, letter case aside.
@@ -49,7 +49,7 @@ class Answer:
 
 def judge(
     reply: HttpReply,
-    table: Sequence[Answer],
+    table: Sequence[ResponseRule],
     *,
     words: str,
     secrets: Iterable[str] = (),

@@ -19,10 +19,10 @@ from uuid import UUID
 import orjson
 from pydantic.dataclasses import dataclass
 
-from smsp.mail import Attachment, Mailbox, Send
+from smsp.mail import Attachment, Mailbox, Submission
 from smsp.mail.outcome import Blame, NotSent, Outcome, Reason, Rejected, Sent, Unknown
 from smsp.providers.adapters import answers
-from smsp.providers.adapters.answers import Answer
+from smsp.providers.adapters.answers import ResponseRule
 from smsp.providers.credentials import ADAPTER_CONFIG, ApiKey
 from smsp.providers.encoding.body import json_text
 from smsp.providers.encoding.headers import encoded
@@ -38,24 +38,27 @@ _INVALID = r"^(invalid|missing)_parameter: "
 # with which code is not documented for all of them. What is missing here is judged by its status.
 _ANSWERS = (
     # "email is not valid in to"
-    Answer(400, rf"{_INVALID}.*\bin (to|cc|bcc)\b", Rejected(Reason.BAD_RECIPIENT)),
+    ResponseRule(400, rf"{_INVALID}.*\bin (to|cc|bcc)\b", Rejected(Reason.BAD_RECIPIENT)),
     # "valid sender email required"
-    Answer(400, rf"{_INVALID}.*\bsender\b", _SENDER_NOT_ALLOWED),
-    Answer(
+    ResponseRule(400, rf"{_INVALID}.*\bsender\b", _SENDER_NOT_ALLOWED),
+    ResponseRule(
         400,
         rf"{_INVALID}.*\b(attachment|subject|htmlContent|textContent|headers|replyTo)\b",
         Rejected(Reason.BAD_CONTENT),
     ),
     # "Sending has been rejected because the sender you used … is not valid."
-    Answer(400, r"\bthe sender you used\b", _SENDER_NOT_ALLOWED),
-    Answer(400, r"^not_enough_credits\b", NotSent(Reason.NO_CREDITS, Blame.ACCOUNT)),
-    *(Answer(status, r"^account_under_validation\b", _SUSPENDED) for status in (400, 402, 403)),
+    ResponseRule(400, r"\bthe sender you used\b", _SENDER_NOT_ALLOWED),
+    ResponseRule(400, r"^not_enough_credits\b", NotSent(Reason.NO_CREDITS, Blame.ACCOUNT)),
+    *(
+        ResponseRule(status, r"^account_under_validation\b", _SUSPENDED)
+        for status in (400, 402, 403)
+    ),
     # "permission_denied: Unable to send email. Your SMTP account is not yet activated. …"
-    Answer(403, r"\baccount is not yet activated\b", _SUSPENDED),
-    Answer(403, r"^permission_denied\b", NotSent(Reason.FORBIDDEN, Blame.ACCOUNT)),
+    ResponseRule(403, r"\baccount is not yet activated\b", _SUSPENDED),
+    ResponseRule(403, r"^permission_denied\b", NotSent(Reason.FORBIDDEN, Blame.ACCOUNT)),
     # "duplicate_request" is listed and not explained. It may be about a message that was taken,
     # like a "duplicate_parameter" of which we have a part only.
-    Answer(400, r"duplicate_(parameter|request)", Unknown(Reason.BAD_ANSWER, Blame.NOBODY)),
+    ResponseRule(400, r"duplicate_(parameter|request)", Unknown(Reason.BAD_ANSWER, Blame.NOBODY)),
 )
 
 # One a line would be a page.
@@ -107,9 +110,9 @@ class Brevo:
         "sender.ip",
     )
 
-    def encode(self, send: Send) -> HttpCall:
+    def encode(self, submission: Submission) -> HttpCall:
         """One message. It has no idempotency key: see ``keyed``."""
-        return self._post(_payload(send))
+        return self._post(_payload(submission))
 
     def keyed(self, call: HttpCall, key: UUID) -> HttpCall:
         """The call with a key that Brevo knows for 30 minutes; it stands among the mail's headers.
@@ -165,8 +168,8 @@ class Brevo:
         return HttpCall("POST", url, headers, json_body(payload))
 
 
-def _payload(send: Send) -> dict[str, object]:
-    mail = send.mail
+def _payload(submission: Submission) -> dict[str, object]:
+    mail = submission.mail
     payload = {
         "sender": _mailbox(mail.sender),
         "to": [_mailbox(mailbox) for mailbox in mail.to],
@@ -176,7 +179,7 @@ def _payload(send: Send) -> dict[str, object]:
         "subject": mail.subject or " ",  # required
         "textContent": json_text(mail.text or ""),
         "htmlContent": json_text(mail.html or ""),
-        "headers": {**mail.headers, "X-Mailin-custom": _custom(send)},
+        "headers": {**mail.headers, "X-Mailin-custom": _custom(submission)},
         "tags": list(mail.tags),
         "attachment": [_attachment(attachment) for attachment in mail.attachments],
     }
@@ -196,17 +199,17 @@ def _mailbox(mailbox: Mailbox) -> dict[str, str]:
     return {"email": mailbox.address} | ({"name": name} if fits else {})
 
 
-def _custom(send: Send) -> str:
+def _custom(submission: Submission) -> str:
     """Metadata and our id as JSON, in the one header that comes back in webhooks.
 
     Brevo has been seen to undo escapes in it, so what would need any is left out.
     """
     plain = {
         name: value
-        for name, value in send.mail.metadata.items()
+        for name, value in submission.mail.metadata.items()
         if _needs_no_escape(name) and _needs_no_escape(value)
     }
-    return orjson.dumps({**plain, "smsp-id": str(send.id)}).decode()
+    return orjson.dumps({**plain, "smsp-id": str(submission.id)}).decode()
 
 
 def _needs_no_escape(text: str) -> bool:

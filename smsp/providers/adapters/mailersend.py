@@ -18,7 +18,7 @@ from typing import ClassVar
 
 from pydantic.dataclasses import dataclass
 
-from smsp.mail import Attachment, Mailbox, Send
+from smsp.mail import Attachment, Mailbox, Submission
 from smsp.mail.outcome import (
     NOBODY_REFUSED,
     Blame,
@@ -31,7 +31,7 @@ from smsp.mail.outcome import (
     Unknown,
 )
 from smsp.providers.adapters import answers, refused_recipients
-from smsp.providers.adapters.answers import Answer
+from smsp.providers.adapters.answers import ResponseRule
 from smsp.providers.credentials import ADAPTER_CONFIG, ApiKey
 from smsp.providers.encoding.json_fields import (
     base64_part,
@@ -49,19 +49,19 @@ _NO_CREDITS = NotSent(Reason.NO_CREDITS, Blame.ACCOUNT)
 # "field: text; …". What is missing here is judged by its status alone.
 _ANSWERS = (
     # {"warnings": [{"type": "ALL_SUPPRESSED", "recipients": […]}]}, without an X-Message-Id
-    Answer(202, r"(^|; )ALL_SUPPRESSED\b", Rejected(Reason.SUPPRESSED)),
+    ResponseRule(202, r"(^|; )ALL_SUPPRESSED\b", Rejected(Reason.SUPPRESSED)),
     # "You have reached trial account unique recipients limit. #MS42225", "Trial accounts can only
     # send emails to the administrator's email. #MS42225": under whichever field
-    Answer(422, r"#MS42225|\btrial account", _NO_CREDITS),
+    ResponseRule(422, r"#MS42225|\btrial account", _NO_CREDITS),
     # "The to field is required."
-    Answer(422, r"(^|; )(to|cc|bcc)\b", Rejected(Reason.BAD_RECIPIENT)),
+    ResponseRule(422, r"(^|; )(to|cc|bcc)\b", Rejected(Reason.BAD_RECIPIENT)),
     # "The from.email domain must be verified in your account to send emails. #MS42207"
-    Answer(422, r"(^|; )from\b", NotSent(Reason.SENDER_NOT_ALLOWED, Blame.NOBODY)),
-    Answer(
+    ResponseRule(422, r"(^|; )from\b", NotSent(Reason.SENDER_NOT_ALLOWED, Blame.NOBODY)),
+    ResponseRule(
         422, r"(^|; )(subject|text|html|attachments|reply_to|tags)\b", Rejected(Reason.BAD_CONTENT)
     ),
     # "The service is currently unavailable due to maintenance": 421 is documented for that alone.
-    Answer(421, r"", NotSent(Reason.UNAVAILABLE, Blame.PROVIDER)),
+    ResponseRule(421, r"", NotSent(Reason.UNAVAILABLE, Blame.PROVIDER)),
 )
 
 # One a line would be a page.
@@ -114,9 +114,9 @@ class MailerSend:
     )
     control_headers: ClassVar[tuple[str, ...]] = ()
 
-    def encode(self, send: Send) -> HttpCall:
+    def encode(self, submission: Submission) -> HttpCall:
         """The message in MailerSend's JSON."""
-        return self._post(_payload(send))
+        return self._post(_payload(submission))
 
     def decode(self, reply: HttpReply) -> Outcome:
         """202 with ``X-Message-Id`` is sent, whatever became of its body.
@@ -181,8 +181,8 @@ def _url(path: str) -> str:
     return f"https://api.mailersend.com/v1/{path}"
 
 
-def _payload(send: Send) -> dict[str, object]:
-    mail = send.mail
+def _payload(submission: Submission) -> dict[str, object]:
+    mail = submission.mail
     return filled(
         {
             "from": email_and_name(mail.sender),

@@ -19,10 +19,10 @@ from typing import ClassVar, Literal
 
 from pydantic.dataclasses import dataclass
 
-from smsp.mail import Attachment, Mail, Mailbox, Send
+from smsp.mail import Attachment, Mail, Mailbox, Submission
 from smsp.mail.outcome import Blame, NotSent, Outcome, Reason, Rejected, Sent
 from smsp.providers.adapters import answers
-from smsp.providers.adapters.answers import Answer
+from smsp.providers.adapters.answers import ResponseRule
 from smsp.providers.credentials import ADAPTER_CONFIG, ApiKey, Domain
 from smsp.providers.encoding import multipart
 from smsp.providers.encoding.headers import name_addr
@@ -36,15 +36,15 @@ _SENDER_NOT_ALLOWED = NotSent(Reason.SENDER_NOT_ALLOWED, Blame.NOBODY)
 # status alone. A 5xx proves nothing: mail has been delivered after one.
 _ANSWERS = (
     # Plain text, for a URL it does not know.
-    Answer(200, r"^Mailgun Magnificent API$", NotSent(Reason.MISCONFIGURED, Blame.ACCOUNT)),
+    ResponseRule(200, r"^Mailgun Magnificent API$", NotSent(Reason.MISCONFIGURED, Blame.ACCOUNT)),
     # "'to' parameter is not a valid address. please check documentation", with and without quotes
-    Answer(400, r"^'?(to|cc|bcc)'? parameter is not a valid", Rejected(Reason.BAD_RECIPIENT)),
-    Answer(400, r"^Too many recipients", Rejected(Reason.BAD_RECIPIENT)),
-    Answer(400, r"^'?from'? parameter is not a valid address", _SENDER_NOT_ALLOWED),
-    Answer(400, r"^Header name must be pure ASCII", Rejected(Reason.BAD_CONTENT)),
+    ResponseRule(400, r"^'?(to|cc|bcc)'? parameter is not a valid", Rejected(Reason.BAD_RECIPIENT)),
+    ResponseRule(400, r"^Too many recipients", Rejected(Reason.BAD_RECIPIENT)),
+    ResponseRule(400, r"^'?from'? parameter is not a valid address", _SENDER_NOT_ALLOWED),
+    ResponseRule(400, r"^Header name must be pure ASCII", Rejected(Reason.BAD_CONTENT)),
     # "Send options (parameters starting with o:, h:, or v:) are limited to 16 kB total": another
     # provider may carry the headers that are left when the labels are not to blame.
-    Answer(
+    ResponseRule(
         400,
         r"^Send options .* are limited to",
         NotSent(Reason.HEADERS_TOO_LARGE, Blame.NOBODY),
@@ -54,11 +54,11 @@ _ANSWERS = (
     #   "Sandbox subdomains are for test purposes only. … authorized recipients …"
     #   "Free accounts are for test purposes only. … authorized recipients …"
     #   "The domain is unverified and requires DNS configuration. …"
-    Answer(400, r"to send: Please activate", NotSent(Reason.SUSPENDED, Blame.ACCOUNT)),
-    Answer(400, r"^Domain \S+ is not allowed to send", _SENDER_NOT_ALLOWED),
-    Answer(403, r"to send: Please activate", NotSent(Reason.SUSPENDED, Blame.ACCOUNT)),
+    ResponseRule(400, r"to send: Please activate", NotSent(Reason.SUSPENDED, Blame.ACCOUNT)),
+    ResponseRule(400, r"^Domain \S+ is not allowed to send", _SENDER_NOT_ALLOWED),
+    ResponseRule(403, r"to send: Please activate", NotSent(Reason.SUSPENDED, Blame.ACCOUNT)),
     # also "Domain example.com is not allowed to send large batches yet"
-    Answer(403, r"^Domain \S+ is not allowed to send", _SENDER_NOT_ALLOWED),
+    ResponseRule(403, r"^Domain \S+ is not allowed to send", _SENDER_NOT_ALLOWED),
     # 401 is the bare JSON string "Forbidden"; 404 "Domain not found: …" for a wrong region, too.
 )
 
@@ -98,9 +98,9 @@ class Mailgun:
     )
     control_headers: ClassVar[tuple[str, ...]] = ("X-Mailgun-*",)
 
-    def encode(self, send: Send) -> HttpCall:
+    def encode(self, submission: Submission) -> HttpCall:
         """A form: always ``multipart/form-data``, the only encoding Mailgun's OpenAPI lists."""
-        return self._post(send, *_fields(send))
+        return self._post(submission, *_fields(submission))
 
     def decode(self, reply: HttpReply) -> Outcome:
         """200 with ``{"id": "<…>", "message": "Queued. Thank you."}`` is sent, and nothing else.
@@ -154,8 +154,8 @@ class Mailgun:
         pause_s = _pause_s(words, reply.received_at) if reply.status == 429 else None
         return answers.judge(reply, _ANSWERS, words=words, secrets=self._secrets(), pause_s=pause_s)
 
-    def _post(self, send: Send, *parts: Field | File) -> HttpCall:
-        form = multipart.encode(parts, send.id)
+    def _post(self, submission: Submission, *parts: Field | File) -> HttpCall:
+        form = multipart.encode(parts, submission.id)
         headers = (*self._headers(), ("Content-Type", form.content_type))
         return HttpCall("POST", self._url(f"{self.domain}/messages"), headers, form.body)
 
@@ -173,29 +173,29 @@ class Mailgun:
         return self.api_key.get_secret_value(), self._basic()
 
 
-def _fields(send: Send) -> Iterator[Field | File]:
+def _fields(submission: Submission) -> Iterator[Field | File]:
     """The message, field by field. All values are UTF-8; Mailgun writes the mail headers itself."""
-    mail = send.mail
+    mail = submission.mail
     yield Field("from", name_addr(mail.sender))
     for name, mailboxes in (("to", mail.to), ("cc", mail.cc), ("bcc", mail.bcc)):
         yield from (Field(name, name_addr(mailbox)) for mailbox in mailboxes)
     yield Field("subject", mail.subject)
     yield from _bodies(mail)
-    headers = tuple(_headers(send))
+    headers = tuple(_headers(submission))
     # A caller's variable of that name must not hide which message this is.
-    ours = Field("v:smsp-id", str(send.id))
+    ours = Field("v:smsp-id", str(submission.id))
     yield from headers
     yield from _labels(mail, _OPTIONS_BYTES_MAX - sum(map(_size, (*headers, ours))))
     yield ours
     yield from map(_file, mail.attachments)
 
 
-def _headers(send: Send) -> Iterator[Field]:
-    mail = send.mail
+def _headers(submission: Submission) -> Iterator[Field]:
+    mail = submission.mail
     if mail.reply_to:
         yield Field("h:Reply-To", ", ".join(map(name_addr, mail.reply_to)))
     # Honoured in the form <unique@domain> (mailgun/mailgun.js issue 394).
-    yield Field("h:Message-Id", send.message_id)
+    yield Field("h:Message-Id", submission.message_id)
     yield from (Field(f"h:{name}", value) for name, value in mail.headers.items())
 
 

@@ -17,10 +17,10 @@ from typing import ClassVar
 import orjson
 from pydantic.dataclasses import dataclass
 
-from smsp.mail import Attachment, Mailbox, Send
+from smsp.mail import Attachment, Mailbox, Submission
 from smsp.mail.outcome import Blame, NotSent, Outcome, Reason, RefusedRecipients, Rejected, Sent
 from smsp.providers.adapters import answers, refused_recipients
-from smsp.providers.adapters.answers import Answer
+from smsp.providers.adapters.answers import ResponseRule
 from smsp.providers.credentials import ADAPTER_CONFIG, ApiKey
 from smsp.providers.encoding.headers import encoded
 from smsp.providers.encoding.json_fields import base64_part, body_parts, filled, json_body
@@ -34,27 +34,27 @@ _SENDER_NOT_ALLOWED = NotSent(Reason.SENDER_NOT_ALLOWED, Blame.NOBODY)
 # plain HTML, "Rate limit exceeded". What is missing here is judged by its status alone.
 _ANSWERS = (
     # The sender: without permission for it, not validated, not authorised
-    *(Answer(status, r"(^|; )send-000[678]\b", _SENDER_NOT_ALLOWED) for status in (400, 403)),
+    *(ResponseRule(status, r"(^|; )send-000[678]\b", _SENDER_NOT_ALLOWED) for status in (400, 403)),
     # "when the email address format is invalid"
-    Answer(400, r"(^|; )mj-0013 From\b", _SENDER_NOT_ALLOWED),
-    Answer(400, r"(^|; )mj-0013\b(?! ReplyTo)", Rejected(Reason.BAD_RECIPIENT)),
+    ResponseRule(400, r"(^|; )mj-0013 From\b", _SENDER_NOT_ALLOWED),
+    ResponseRule(400, r"(^|; )mj-0013\b(?! ReplyTo)", Rejected(Reason.BAD_RECIPIENT)),
     # "when the total number of recipients is over the limit"
-    Answer(400, r"(^|; )send-0015\b", Rejected(Reason.BAD_RECIPIENT)),
+    ResponseRule(400, r"(^|; )send-0015\b", Rejected(Reason.BAD_RECIPIENT)),
     # "when an array property contains more than the maximum allowed number of elements"
-    Answer(400, r"(^|; )mj-000[78] (To|Cc|Bcc)\b", Rejected(Reason.BAD_RECIPIENT)),
+    ResponseRule(400, r"(^|; )mj-000[78] (To|Cc|Bcc)\b", Rejected(Reason.BAD_RECIPIENT)),
     # "when the payload size is over the limit"
-    Answer(400, r"(^|; )mj-0011\b", Rejected(Reason.TOO_LARGE)),
+    ResponseRule(400, r"(^|; )mj-0011\b", Rejected(Reason.TOO_LARGE)),
     # "when one of the forbidden headers … is set": another provider may carry it. More of them are
     # forbidden than are listed.
-    Answer(400, r"(^|; )send-0011\b", NotSent(Reason.HEADER_NOT_TAKEN, Blame.NOBODY)),
+    ResponseRule(400, r"(^|; )send-0011\b", NotSent(Reason.HEADER_NOT_TAKEN, Blame.NOBODY)),
     # No content at all, too long, too many, empty
-    Answer(
+    ResponseRule(
         400,
         r"(^|; )(send-0003|mj-0006|mj-0008|mj-0012|mj-0013)\b",
         Rejected(Reason.BAD_CONTENT),
     ),
     # "when API key is suspended"; a wrong one is mj-0015
-    Answer(401, r"(^|; )mj-0001\b", NotSent(Reason.SUSPENDED, Blame.ACCOUNT)),
+    ResponseRule(401, r"(^|; )mj-0001\b", NotSent(Reason.SUSPENDED, Blame.ACCOUNT)),
 )
 
 
@@ -103,9 +103,9 @@ class Mailjet:
     )
     control_headers: ClassVar[tuple[str, ...]] = ("X-MJ-*", "X-Mailjet-*")
 
-    def encode(self, send: Send) -> HttpCall:
+    def encode(self, submission: Submission) -> HttpCall:
         """One message a call: with several, a 4xx would not say that none was taken."""
-        return self._post({"Messages": [_message(send)]})
+        return self._post({"Messages": [_message(submission)]})
 
     def decode(self, reply: HttpReply) -> Outcome:
         """200 with ``{"Messages": [{"Status": "success", "To": [{"MessageID": 1, …}, …]}]}``.
@@ -160,8 +160,8 @@ def _refused(reply: HttpReply, message: object) -> RefusedRecipients | None:
     return refused_recipients.all_but(reply, taken, Reason.MESSAGE_REFUSED)
 
 
-def _message(send: Send) -> dict[str, object]:
-    mail = send.mail
+def _message(submission: Submission) -> dict[str, object]:
+    mail = submission.mail
     attached = [attachment for attachment in mail.attachments if not attachment.inline]
     inline = [attachment for attachment in mail.attachments if attachment.inline]
     message = {
@@ -175,9 +175,9 @@ def _message(send: Send) -> dict[str, object]:
         "Headers": {name: encoded(value) for name, value in mail.headers.items()},
         # One, and a mail is worth more than its labels: the others are left out.
         "CustomCampaign": next(iter(mail.tags), ""),
-        "CustomID": str(send.id),
+        "CustomID": str(submission.id),
         # Ours last: a caller's entry of that name must not hide which message this is.
-        "EventPayload": orjson.dumps({**mail.metadata, "smsp-id": str(send.id)}).decode(),
+        "EventPayload": orjson.dumps({**mail.metadata, "smsp-id": str(submission.id)}).decode(),
         "Attachments": [_attachment(attachment) for attachment in attached],
         "InlinedAttachments": [_attachment(attachment) for attachment in inline],
     }

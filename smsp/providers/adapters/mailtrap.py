@@ -13,10 +13,10 @@ from typing import ClassVar
 
 from pydantic.dataclasses import dataclass
 
-from smsp.mail import Attachment, Mail, Mailbox, Send
+from smsp.mail import Attachment, Mail, Mailbox, Submission
 from smsp.mail.outcome import Blame, NotSent, Outcome, Reason, Rejected, Sent
 from smsp.providers.adapters import answers, refused_recipients
-from smsp.providers.adapters.answers import Answer
+from smsp.providers.adapters.answers import ResponseRule
 from smsp.providers.credentials import ADAPTER_CONFIG, ApiKey
 from smsp.providers.encoding.headers import ascii_name_addr, encoded
 from smsp.providers.encoding.json_fields import (
@@ -37,14 +37,14 @@ _CONTENT = "subject|text|html|reply_to|category|headers|attachments|custom_varia
 # What is missing here is judged by its status alone.
 _ANSWERS = (
     # "'to', 'cc' or 'bcc' address is required"
-    Answer(400, r"'(to|cc|bcc)'", Rejected(Reason.BAD_RECIPIENT)),
+    ResponseRule(400, r"'(to|cc|bcc)'", Rejected(Reason.BAD_RECIPIENT)),
     # "'from' address is invalid", "'from' is required"
-    Answer(400, r"'from'", _SENDER_NOT_ALLOWED),
+    ResponseRule(400, r"'from'", _SENDER_NOT_ALLOWED),
     # "'subject' is required", "must specify either text or html body"
-    Answer(400, rf"'({_CONTENT})'|text or html body", Rejected(Reason.BAD_CONTENT)),
+    ResponseRule(400, rf"'({_CONTENT})'|text or html body", Rejected(Reason.BAD_CONTENT)),
     # "Forbidden", described as "Verify domain or check permissions." Which of the two it is does
     # not show, and no sender must be able to open the circuit for the others.
-    Answer(403, r"^Forbidden$|^Sending from domain \S+ is not allowed", _SENDER_NOT_ALLOWED),
+    ResponseRule(403, r"^Forbidden$|^Sending from domain \S+ is not allowed", _SENDER_NOT_ALLOWED),
 )
 
 _VARIABLES_BYTES_MAX = 1000
@@ -79,9 +79,9 @@ class Mailtrap:
     )
     control_headers: ClassVar[tuple[str, ...]] = ("X-MT-*",)
 
-    def encode(self, send: Send) -> HttpCall:
+    def encode(self, submission: Submission) -> HttpCall:
         """The message in Mailtrap's JSON."""
-        return self._post(_payload(send))
+        return self._post(_payload(submission))
 
     def decode(self, reply: HttpReply) -> Outcome:
         """200 with ``{"success": true, "message_ids": ["…", …]}`` is sent, and nothing else.
@@ -125,9 +125,9 @@ class Mailtrap:
         return HttpCall("POST", url, headers, json_body(payload))
 
 
-def _payload(send: Send) -> dict[str, object]:
+def _payload(submission: Submission) -> dict[str, object]:
     """The message. ``subject``, ``text`` and ``html`` have at least one character."""
-    mail = send.mail
+    mail = submission.mail
     return filled(
         {
             "from": email_and_name(mail.sender),
@@ -139,7 +139,7 @@ def _payload(send: Send) -> dict[str, object]:
             "category": next(iter(mail.tags), "")[:_CATEGORY_CHARACTERS_MAX],
             "headers": _headers(mail),
             "custom_variables": within(
-                _VARIABLES_BYTES_MAX, mail.metadata, {"smsp-id": str(send.id)}
+                _VARIABLES_BYTES_MAX, mail.metadata, {"smsp-id": str(submission.id)}
             ),
             "attachments": list(map(_attachment, mail.attachments)),
         }

@@ -15,10 +15,10 @@ from typing import ClassVar
 
 from pydantic.dataclasses import dataclass
 
-from smsp.mail import Attachment, Mail, Mailbox, Send, pieces_of
+from smsp.mail import Attachment, Mail, Mailbox, Submission, pieces_of
 from smsp.mail.outcome import Blame, NotSent, Outcome, Reason, Rejected, Sent
 from smsp.providers.adapters import answers, refused_recipients
-from smsp.providers.adapters.answers import Answer
+from smsp.providers.adapters.answers import ResponseRule
 from smsp.providers.credentials import ADAPTER_CONFIG, ApiKey
 from smsp.providers.encoding.body import json_text
 from smsp.providers.encoding.headers import encoded, name_addr
@@ -35,17 +35,19 @@ _SENDER_NOT_ALLOWED = NotSent(Reason.SENDER_NOT_ALLOWED, Blame.NOBODY)
 # before anything is stored. A 5xx proves nothing: recipients are stored one after the other.
 _ANSWERS = (
     # "Must be authenticated as a server."
-    Answer(200, r"^error: AccessDenied\b", _UNAUTHORISED),
+    ResponseRule(200, r"^error: AccessDenied\b", _UNAUTHORISED),
     # "The API token provided in X-Server-API-Key was not valid.", with the key in "token"
-    Answer(200, r"^error: InvalidServerAPIKey\b", _UNAUTHORISED),
-    Answer(200, r"^error: ServerSuspended\b", NotSent(Reason.SUSPENDED, Blame.ACCOUNT)),
+    ResponseRule(200, r"^error: InvalidServerAPIKey\b", _UNAUTHORISED),
+    ResponseRule(200, r"^error: ServerSuspended\b", NotSent(Reason.SUSPENDED, Blame.ACCOUNT)),
     # "The From address is not authorised to send mail from this server"
-    Answer(200, r"^error: UnauthenticatedFromAddress\b", _SENDER_NOT_ALLOWED),
-    Answer(200, r"^error: FromAddressMissing\b", _SENDER_NOT_ALLOWED),
-    Answer(200, r"^error: (NoRecipients|TooMany\w*Addresses)\b", Rejected(Reason.BAD_RECIPIENT)),
-    Answer(200, r"^error: (NoContent|AttachmentMissing\w*)\b", Rejected(Reason.BAD_CONTENT)),
+    ResponseRule(200, r"^error: UnauthenticatedFromAddress\b", _SENDER_NOT_ALLOWED),
+    ResponseRule(200, r"^error: FromAddressMissing\b", _SENDER_NOT_ALLOWED),
+    ResponseRule(
+        200, r"^error: (NoRecipients|TooMany\w*Addresses)\b", Rejected(Reason.BAD_RECIPIENT)
+    ),
+    ResponseRule(200, r"^error: (NoContent|AttachmentMissing\w*)\b", Rejected(Reason.BAD_CONTENT)),
     # {"status": "parameter-error", "data": {"message": "…"}}
-    Answer(200, r"^parameter-error: ", NotSent(Reason.REFUSED_4XX, Blame.NOBODY)),
+    ResponseRule(200, r"^parameter-error: ", NotSent(Reason.REFUSED_4XX, Blame.NOBODY)),
 )
 
 
@@ -79,9 +81,9 @@ class Postal:
     )
     control_headers: ClassVar[tuple[str, ...]] = ("X-Postal-*", "X-AMP")
 
-    def encode(self, send: Send) -> HttpCall:
+    def encode(self, submission: Submission) -> HttpCall:
         """The message in Postal's JSON."""
-        return self._post(_payload(send))
+        return self._post(_payload(submission))
 
     def decode(self, reply: HttpReply) -> Outcome:
         """``{"status": "success", "data": {"message_id": …, "messages": {…}}}`` is sent.
@@ -120,8 +122,8 @@ class Postal:
         return HttpCall("POST", url, headers, json_body(payload))
 
 
-def _payload(send: Send) -> dict[str, object]:
-    mail = send.mail
+def _payload(submission: Submission) -> dict[str, object]:
+    mail = submission.mail
     return filled(
         {
             "from": name_addr(mail.sender),
@@ -132,7 +134,7 @@ def _payload(send: Send) -> dict[str, object]:
             "subject": mail.subject,
             "plain_body": json_text(_text(mail)),
             "html_body": json_text(mail.html or ""),
-            "headers": _headers(send),
+            "headers": _headers(submission),
             "attachments": list(map(_attachment, mail.attachments)),
             "tag": next(iter(mail.tags), None),
         }
@@ -152,12 +154,12 @@ def _shows(body: str | None) -> bool:
     return not all(piece.isspace() for piece in pieces_of(body or ""))
 
 
-def _headers(send: Send) -> dict[str, str]:
+def _headers(submission: Submission) -> dict[str, str]:
     """Ours last: a caller's header of that name must not hide which message this is."""
     ours = OUR_ID.lower()
-    headers = {name: encoded(value) for name, value in send.mail.headers.items()}
+    headers = {name: encoded(value) for name, value in submission.mail.headers.items()}
     return {name: value for name, value in headers.items() if name.lower() != ours} | {
-        OUR_ID: str(send.id)
+        OUR_ID: str(submission.id)
     }
 
 

@@ -19,7 +19,7 @@ from typing import ClassVar
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from smsp.mail import Attachment, Mailbox, Send
+from smsp.mail import Attachment, Mailbox, Submission
 from smsp.mail.outcome import (
     NOBODY_REFUSED,
     Blame,
@@ -31,7 +31,7 @@ from smsp.mail.outcome import (
     Sent,
 )
 from smsp.providers.adapters import answers, refused_recipients
-from smsp.providers.adapters.answers import Answer
+from smsp.providers.adapters.answers import ResponseRule
 from smsp.providers.credentials import ADAPTER_CONFIG, ApiKey
 from smsp.providers.encoding.headers import encoded, name_addr
 from smsp.providers.encoding.json_fields import base64_part, body_parts, filled, json_body
@@ -45,35 +45,37 @@ _UNAVAILABLE = NotSent(Reason.UNAVAILABLE, Blame.PROVIDER)
 # The bodies are {"ErrorCode": 300, "Message": "…"}, matched here as "300: …". What is missing here
 # is judged by its status alone, like a 403 with HTML, which comes from a filter before the API.
 _ANSWERS = (
-    Answer(422, r"^10\b", NotSent(Reason.UNAUTHORISED, Blame.ACCOUNT)),
+    ResponseRule(422, r"^10\b", NotSent(Reason.UNAUTHORISED, Blame.ACCOUNT)),
     # "Maintenance"
-    Answer(422, r"^100\b", _UNAVAILABLE),
+    ResponseRule(422, r"^100\b", _UNAVAILABLE),
     # "Invalid 'To' address: 'bob'.", "Error parsing 'Cc': Illegal email domain '…' in address '…'."
-    Answer(422, r"^300: (Invalid|Error parsing) '(To|Cc|Bcc)'", Rejected(Reason.BAD_RECIPIENT)),
-    Answer(422, r"^300: .*\brecipients\b", Rejected(Reason.BAD_RECIPIENT)),
+    ResponseRule(
+        422, r"^300: (Invalid|Error parsing) '(To|Cc|Bcc)'", Rejected(Reason.BAD_RECIPIENT)
+    ),
+    ResponseRule(422, r"^300: .*\brecipients\b", Rejected(Reason.BAD_RECIPIENT)),
     # "Invalid 'From' address: '…'."
-    Answer(422, r"^300: (Invalid|Error parsing) 'From'", _SENDER_NOT_ALLOWED),
+    ResponseRule(422, r"^300: (Invalid|Error parsing) 'From'", _SENDER_NOT_ALLOWED),
     # "Error parsing 'Reply-To': …", "Invalid metadata content. …", "Provide either email
     # TextBody or HtmlBody or both."
-    Answer(422, r"^300\b", Rejected(Reason.BAD_CONTENT)),
+    ResponseRule(422, r"^300\b", Rejected(Reason.BAD_CONTENT)),
     # "Sender Signature not found", "Sender signature not confirmed"
-    Answer(422, r"^40[01]\b", _SENDER_NOT_ALLOWED),
+    ResponseRule(422, r"^40[01]\b", _SENDER_NOT_ALLOWED),
     # "Not allowed to send": out of credits
-    Answer(422, r"^405\b", NotSent(Reason.NO_CREDITS, Blame.ACCOUNT)),
+    ResponseRule(422, r"^405\b", NotSent(Reason.NO_CREDITS, Blame.ACCOUNT)),
     # "You tried to send to a recipient that has been marked as inactive. …": all of them have
-    Answer(422, r"^406\b", Rejected(Reason.SUPPRESSED)),
+    ResponseRule(422, r"^406\b", Rejected(Reason.SUPPRESSED)),
     # "Forbidden attachment type"
-    Answer(422, r"^411\b", Rejected(Reason.BAD_CONTENT)),
+    ResponseRule(422, r"^411\b", Rejected(Reason.BAD_CONTENT)),
     # "Account is Pending", "Account May Not Send"
-    Answer(422, r"^41[23]\b", _SUSPENDED),
+    ResponseRule(422, r"^41[23]\b", _SUSPENDED),
     # "The 'MessageStream' provided does not exist on this server.", or is for inbound mail; 1226
     # is said of the same where streams are asked for.
-    Answer(422, r"^(1226|1235|1236)\b", NotSent(Reason.MISCONFIGURED, Blame.ACCOUNT)),
+    ResponseRule(422, r"^(1226|1235|1236)\b", NotSent(Reason.MISCONFIGURED, Blame.ACCOUNT)),
     # "Rate Limit Exceeded", should it come with a 422
-    Answer(422, r"^429\b", NotSent(Reason.THROTTLED, Blame.THROTTLE)),
+    ResponseRule(422, r"^429\b", NotSent(Reason.THROTTLED, Blame.THROTTLE)),
     # "During planned service outages, Postmark API services will return this HTTP response and
     # associated JSON body." From a proxy in front it would have another body, and prove nothing.
-    Answer(503, r"^100: ", _UNAVAILABLE),
+    ResponseRule(503, r"^100: ", _UNAVAILABLE),
     # 500: "In most cases the message is lost during the process": in most.
 )
 
@@ -104,9 +106,9 @@ class Postmark:
     )
     control_headers: ClassVar[tuple[str, ...]] = ("X-PM-*",)
 
-    def encode(self, send: Send) -> HttpCall:
+    def encode(self, submission: Submission) -> HttpCall:
         """One message; ``MessageStream`` says by which stream."""
-        return self._post(send, self._token())
+        return self._post(submission, self._token())
 
     def decode(self, reply: HttpReply) -> Outcome:
         """200 with a ``MessageID`` is sent, unless it has an ``ErrorCode``.
@@ -157,9 +159,9 @@ class Postmark:
         words = answers.coded(body, "ErrorCode", "Message") or answers.body_text(reply)
         return answers.judge(reply, _ANSWERS, words=words, secrets=(self._token(),))
 
-    def _post(self, send: Send, token: str) -> HttpCall:
+    def _post(self, submission: Submission, token: str) -> HttpCall:
         headers = (*self._headers(token), ("Content-Type", "application/json"))
-        payload = _payload(send) | {"MessageStream": self.message_stream}
+        payload = _payload(submission) | {"MessageStream": self.message_stream}
         return HttpCall("POST", f"{_BASE}/email", headers, json_body(payload))
 
     def _headers(self, token: str) -> tuple[tuple[str, str], ...]:
@@ -187,9 +189,9 @@ def _refused(reply: HttpReply, said: str) -> RefusedRecipients | None:
     )
 
 
-def _payload(send: Send) -> dict[str, object]:
+def _payload(submission: Submission) -> dict[str, object]:
     """The message in Postmark's JSON. Mailboxes are written as in a header, in Unicode."""
-    mail = send.mail
+    mail = submission.mail
     payload = {
         "From": name_addr(mail.sender),
         "To": _mailboxes(mail.to),
@@ -198,10 +200,10 @@ def _payload(send: Send) -> dict[str, object]:
         "ReplyTo": _mailboxes(mail.reply_to),
         "Subject": mail.subject,
         **body_parts(mail, "TextBody", "HtmlBody"),
-        "Headers": list(_headers(send)),
+        "Headers": list(_headers(submission)),
         # One, and a mail is worth more than its labels: the others are left out.
         "Tag": next((tag for tag in mail.tags if len(tag) <= 1000), ""),
-        "Metadata": _metadata(send),
+        "Metadata": _metadata(submission),
         "Attachments": [_attachment(attachment) for attachment in mail.attachments],
     }
     return filled(payload)
@@ -211,22 +213,22 @@ def _mailboxes(mailboxes: Iterable[Mailbox]) -> str:
     return ", ".join(map(name_addr, mailboxes))
 
 
-def _headers(send: Send) -> Iterator[dict[str, str]]:
+def _headers(submission: Submission) -> Iterator[dict[str, str]]:
     """Our Message-ID is replaced unless told otherwise (craigpaul/laravel-postmark issue 44)."""
-    custom = {name: encoded(value) for name, value in send.mail.headers.items()}
-    headers = {**custom, "Message-ID": send.message_id, "X-PM-KeepID": "true"}
+    custom = {name: encoded(value) for name, value in submission.mail.headers.items()}
+    headers = {**custom, "Message-ID": submission.message_id, "X-PM-KeepID": "true"}
     yield from ({"Name": name, "Value": value} for name, value in headers.items())
 
 
-def _metadata(send: Send) -> dict[str, str]:
+def _metadata(submission: Submission) -> dict[str, str]:
     """What Postmark can carry of it, and our id.
 
     At most 10 fields, with names of 20 and values of 80 characters; names that differ in letter
     case only are the same. The rest is left out rather than the mail refused.
     """
-    ours = {"smsp-id": str(send.id)}
+    ours = {"smsp-id": str(submission.id)}
     fit: dict[str, tuple[str, str]] = {}
-    for name, value in send.mail.metadata.items():
+    for name, value in submission.mail.metadata.items():
         if name.casefold() not in ours and len(name) <= 20 and len(value) <= 80:
             fit.setdefault(name.casefold(), (name, value))
     return dict(islice(fit.values(), _METADATA_FIELDS_MAX - len(ours))) | ours

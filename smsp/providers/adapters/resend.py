@@ -20,10 +20,10 @@ from uuid import UUID
 
 from pydantic.dataclasses import dataclass
 
-from smsp.mail import Attachment, Mailbox, Send
+from smsp.mail import Attachment, Mailbox, Submission
 from smsp.mail.outcome import Blame, NotSent, Outcome, Reason, Rejected, Sent, Unknown
 from smsp.providers.adapters import answers
-from smsp.providers.adapters.answers import Answer
+from smsp.providers.adapters.answers import ResponseRule
 from smsp.providers.credentials import ADAPTER_CONFIG, ApiKey
 from smsp.providers.encoding.headers import encoded, encoded_words, name_addr
 from smsp.providers.encoding.json_fields import base64_part, body_parts, filled, json_body
@@ -41,29 +41,33 @@ _BAD_CONTENT = Rejected(Reason.BAD_CONTENT)
 # What is missing here is judged by its status alone.
 _ANSWERS = (
     # The errors page has 403 "invalid_api_key"; a 400 was seen (django-anymail, tests of Resend).
-    Answer(400, r"\bAPI key is invalid", _UNAUTHORISED),
+    ResponseRule(400, r"\bAPI key is invalid", _UNAUTHORISED),
     # "Invalid `to` field. The email address needs to follow the `email@example.com` or `Name
     # <email@example.com>` format."
-    Answer(400, r"\bInvalid `(to|cc|bcc)` field", _BAD_RECIPIENT),
-    Answer(422, r"\bInvalid `(to|cc|bcc)` field", _BAD_RECIPIENT),
-    Answer(400, r"\bInvalid `from` field", _SENDER_NOT_ALLOWED),
-    Answer(422, r"\bInvalid `from` field", _SENDER_NOT_ALLOWED),
-    Answer(422, r"^invalid_from_address\b", _SENDER_NOT_ALLOWED),
-    Answer(422, r"^(invalid_attachment|invalid_parameter|missing_required_field)\b", _BAD_CONTENT),
-    Answer(403, r"^invalid_api_key\b", _UNAUTHORISED),
-    Answer(403, r"^suspended_api_key\b", NotSent(Reason.SUSPENDED, Blame.ACCOUNT)),
-    Answer(403, r"^invalid_from_address\b", _SENDER_NOT_ALLOWED),
+    ResponseRule(400, r"\bInvalid `(to|cc|bcc)` field", _BAD_RECIPIENT),
+    ResponseRule(422, r"\bInvalid `(to|cc|bcc)` field", _BAD_RECIPIENT),
+    ResponseRule(400, r"\bInvalid `from` field", _SENDER_NOT_ALLOWED),
+    ResponseRule(422, r"\bInvalid `from` field", _SENDER_NOT_ALLOWED),
+    ResponseRule(422, r"^invalid_from_address\b", _SENDER_NOT_ALLOWED),
+    ResponseRule(
+        422, r"^(invalid_attachment|invalid_parameter|missing_required_field)\b", _BAD_CONTENT
+    ),
+    ResponseRule(403, r"^invalid_api_key\b", _UNAUTHORISED),
+    ResponseRule(403, r"^suspended_api_key\b", NotSent(Reason.SUSPENDED, Blame.ACCOUNT)),
+    ResponseRule(403, r"^invalid_from_address\b", _SENDER_NOT_ALLOWED),
     # "The example.com domain is not verified. …", "You can only send testing emails to your own
     # email address (…). To send emails to other recipients, please verify a domain …"
-    Answer(403, r"^validation_error\b", _SENDER_NOT_ALLOWED),
+    ResponseRule(403, r"^validation_error\b", _SENDER_NOT_ALLOWED),
     # "Same idempotency key used while original request is still in progress."
-    Answer(409, r"^concurrent_idempotent_requests\b", Unknown(Reason.STILL_RUNNING, Blame.NOBODY)),
+    ResponseRule(
+        409, r"^concurrent_idempotent_requests\b", Unknown(Reason.STILL_RUNNING, Blame.NOBODY)
+    ),
     # "Same idempotency key used with a different request payload." Something was sent with our
     # key; so it may have been with any 409 that we cannot read.
-    Answer(409, r"", Unknown(Reason.BAD_ANSWER, Blame.NOBODY)),
-    Answer(429, r"^(daily|monthly)_quota_exceeded\b", _NO_CREDITS),
+    ResponseRule(409, r"", Unknown(Reason.BAD_ANSWER, Blame.NOBODY)),
+    ResponseRule(429, r"^(daily|monthly)_quota_exceeded\b", _NO_CREDITS),
     # "We may have found a security issue with the request."
-    Answer(451, r"^security_error\b", _BAD_CONTENT),
+    ResponseRule(451, r"^security_error\b", _BAD_CONTENT),
 )
 
 _BASE = "https://api.resend.com"
@@ -101,10 +105,10 @@ class Resend:
     )
     control_headers: ClassVar[tuple[str, ...]] = ()
 
-    def encode(self, send: Send) -> HttpCall:
+    def encode(self, submission: Submission) -> HttpCall:
         """One message. It has no idempotency key: see ``keyed``."""
         headers = (*self._headers(), ("Content-Type", "application/json"))
-        return HttpCall("POST", f"{_BASE}/emails", headers, json_body(_payload(send)))
+        return HttpCall("POST", f"{_BASE}/emails", headers, json_body(_payload(submission)))
 
     def keyed(self, call: HttpCall, key: UUID) -> HttpCall:
         """The call with a key that Resend knows for 24 hours: a repetition gets the same answer."""
@@ -157,8 +161,8 @@ class Resend:
         return (("Authorization", f"Bearer {key}"), ("Accept", "application/json"))
 
 
-def _payload(send: Send) -> dict[str, object]:
-    mail = send.mail
+def _payload(submission: Submission) -> dict[str, object]:
+    mail = submission.mail
     payload = {
         "from": _sender(mail.sender),
         "to": [_recipient(mailbox) for mailbox in mail.to],
@@ -168,7 +172,7 @@ def _payload(send: Send) -> dict[str, object]:
         "subject": mail.subject or " ",  # a required field
         **body_parts(mail, "text", "html"),
         "headers": {name: encoded(value) for name, value in mail.headers.items()},
-        "tags": _tags(send),
+        "tags": _tags(submission),
         "attachments": [_attachment(attachment) for attachment in mail.attachments],
     }
     return filled(payload)
@@ -202,16 +206,16 @@ def _recipient(mailbox: Mailbox) -> str:
     return f"{name if plain else ' '.join(encoded_words(name))} <{mailbox.address}>"
 
 
-def _tags(send: Send) -> list[dict[str, str]]:
+def _tags(submission: Submission) -> list[dict[str, str]]:
     """Resend's tags are pairs: metadata is one, and a tag is one whose value is ``true``.
 
     At most 75 with our id; names and values of at most 256 ASCII letters, digits, ``_`` and
     ``-``. The others are left out rather than the mail refused.
     """
-    pairs = {**dict.fromkeys(send.mail.tags, "true"), **send.mail.metadata}
+    pairs = {**dict.fromkeys(submission.mail.tags, "true"), **submission.mail.metadata}
     pairs.pop("smsp-id", None)
     fit = ((name, value) for name, value in pairs.items() if _fits(name) and _fits(value))
-    kept = dict(islice(fit, _TAGS_MAX - 1)) | {"smsp-id": str(send.id)}
+    kept = dict(islice(fit, _TAGS_MAX - 1)) | {"smsp-id": str(submission.id)}
     return [{"name": name, "value": value} for name, value in kept.items()]
 
 

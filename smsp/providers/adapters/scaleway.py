@@ -16,7 +16,7 @@ from uuid import UUID
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from smsp.mail import Attachment, Mailbox, Send
+from smsp.mail import Attachment, Mailbox, Submission
 from smsp.mail.outcome import (
     NOBODY_REFUSED,
     Blame,
@@ -28,7 +28,7 @@ from smsp.mail.outcome import (
     Sent,
 )
 from smsp.providers.adapters import answers, refused_recipients
-from smsp.providers.adapters.answers import Answer
+from smsp.providers.adapters.answers import ResponseRule
 from smsp.providers.credentials import ADAPTER_CONFIG, ApiKey
 from smsp.providers.encoding.body import json_text
 from smsp.providers.encoding.headers import ascii_name_addr
@@ -43,16 +43,16 @@ _CONTENT = "subject|text|html|attachments|additional_headers"
 # "reason": "format", "help_message": "…"}, …]}, matched here as "type: message; argument: help; …".
 # What is missing here is judged by its status alone.
 _ANSWERS = (
-    Answer(400, r"; (to|cc|bcc)\b", Rejected(Reason.BAD_RECIPIENT)),
-    Answer(400, r"; from\b", NotSent(Reason.SENDER_NOT_ALLOWED, Blame.NOBODY)),
-    Answer(400, rf"; ({_CONTENT})\b", Rejected(Reason.BAD_CONTENT)),
+    ResponseRule(400, r"; (to|cc|bcc)\b", Rejected(Reason.BAD_RECIPIENT)),
+    ResponseRule(400, r"; from\b", NotSent(Reason.SENDER_NOT_ALLOWED, Blame.NOBODY)),
+    ResponseRule(400, rf"; ({_CONTENT})\b", Rejected(Reason.BAD_CONTENT)),
     # {"type": "quotas_exceeded", "details": [{"resource": …, "quota": …, "current": …}]}
     *(
-        Answer(status, r"^quotas_exceeded\b", NotSent(Reason.NO_CREDITS, Blame.ACCOUNT))
+        ResponseRule(status, r"^quotas_exceeded\b", NotSent(Reason.NO_CREDITS, Blame.ACCOUNT))
         for status in (400, 403, 429)
     ),
     # {"type": "permissions_denied", "details": [{"resource": …, "action": …}]}
-    Answer(403, r"^permissions_denied\b", NotSent(Reason.FORBIDDEN, Blame.ACCOUNT)),
+    ResponseRule(403, r"^permissions_denied\b", NotSent(Reason.FORBIDDEN, Blame.ACCOUNT)),
 )
 
 # The page lists media types. ZIP is for one plan only.
@@ -96,9 +96,9 @@ class Scaleway:
     )
     control_headers: ClassVar[tuple[str, ...]] = ()
 
-    def encode(self, send: Send) -> HttpCall:
+    def encode(self, submission: Submission) -> HttpCall:
         """The message in Scaleway's JSON."""
-        return self._post(self._payload(send))
+        return self._post(self._payload(submission))
 
     def decode(self, reply: HttpReply) -> Outcome:
         """200 with ``{"emails": [{"id": "…", "status": "sending"}, …]}`` is sent, nothing else.
@@ -152,9 +152,9 @@ class Scaleway:
             return Rejected(Reason.BAD_RECIPIENT)
         return self.decode(reply)
 
-    def _payload(self, send: Send) -> dict[str, object]:
-        mail = send.mail
-        headers = [{"key": name, "value": value} for name, value in _headers(send)]
+    def _payload(self, submission: Submission) -> dict[str, object]:
+        mail = submission.mail
+        headers = [{"key": name, "value": value} for name, value in _headers(submission)]
         return filled(
             {
                 "project_id": str(self.project_id),
@@ -189,15 +189,15 @@ class Scaleway:
         )
 
 
-def _headers(send: Send) -> Iterator[tuple[str, str]]:
+def _headers(submission: Submission) -> Iterator[tuple[str, str]]:
     """Scaleway encodes the values, but for what is in a Reply-To."""
-    mail = send.mail
+    mail = submission.mail
     if mail.reply_to:
         yield "Reply-To", ", ".join(map(ascii_name_addr, mail.reply_to))
     for name, value in mail.headers.items():
         if name.lower() != OUR_ID.lower():  # it must not hide which message this is
             yield name, value
-    yield OUR_ID, str(send.id)
+    yield OUR_ID, str(submission.id)
 
 
 def _attachment(attachment: Attachment) -> dict[str, object]:

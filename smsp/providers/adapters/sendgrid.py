@@ -17,10 +17,10 @@ from typing import ClassVar, Literal
 
 from pydantic.dataclasses import dataclass
 
-from smsp.mail import Attachment, Mail, Mailbox, Send
+from smsp.mail import Attachment, Mail, Mailbox, Submission
 from smsp.mail.outcome import Blame, NotSent, Outcome, Reason, Rejected, Sent
 from smsp.providers.adapters import answers
-from smsp.providers.adapters.answers import Answer
+from smsp.providers.adapters.answers import ResponseRule
 from smsp.providers.credentials import ADAPTER_CONFIG, ApiKey
 from smsp.providers.encoding.body import json_text
 from smsp.providers.encoding.headers import encoded
@@ -35,16 +35,18 @@ _CONTENT = "subject|content|attachments|headers|reply_to|reply_to_list|categorie
 _ANSWERS = (
     # {"field": "personalizations.0.to.0.email", "message": "Does not contain a valid address."}
     # Only recipients are put into personalizations.
-    Answer(400, r"(^|; )personalizations\b", Rejected(Reason.BAD_RECIPIENT)),
+    ResponseRule(400, r"(^|; )personalizations\b", Rejected(Reason.BAD_RECIPIENT)),
     # {"field": "from.email", "message": "The from email does not contain a valid address."}
-    Answer(400, r"(^|; )from\b", NotSent(Reason.SENDER_NOT_ALLOWED, Blame.NOBODY)),
-    Answer(400, rf"(^|; )({_CONTENT})\b", Rejected(Reason.BAD_CONTENT)),
+    ResponseRule(400, r"(^|; )from\b", NotSent(Reason.SENDER_NOT_ALLOWED, Blame.NOBODY)),
+    ResponseRule(400, rf"(^|; )({_CONTENT})\b", Rejected(Reason.BAD_CONTENT)),
     # {"field": null, "message": "Maximum credits exceeded"}
-    Answer(401, r"Maximum credits exceeded", NotSent(Reason.NO_CREDITS, Blame.ACCOUNT)),
+    ResponseRule(401, r"Maximum credits exceeded", NotSent(Reason.NO_CREDITS, Blame.ACCOUNT)),
     # {"field": "from", "message": "The from address does not match a verified Sender Identity. …"}
-    Answer(403, r"verified Sender Identity", NotSent(Reason.SENDER_NOT_ALLOWED, Blame.NOBODY)),
+    ResponseRule(
+        403, r"verified Sender Identity", NotSent(Reason.SENDER_NOT_ALLOWED, Blame.NOBODY)
+    ),
     # {"field": null, "message": "access forbidden"}: the key has no permission to send
-    Answer(403, r"^access forbidden$", NotSent(Reason.FORBIDDEN, Blame.ACCOUNT)),
+    ResponseRule(403, r"^access forbidden$", NotSent(Reason.FORBIDDEN, Blame.ACCOUNT)),
     # Any other 403 is the documented "Too many bad requests. Temporary block", or unknown to us.
 )
 
@@ -82,9 +84,9 @@ class SendGrid:
     )
     control_headers: ClassVar[tuple[str, ...]] = ("X-SMTPAPI",)
 
-    def encode(self, send: Send) -> HttpCall:
+    def encode(self, submission: Submission) -> HttpCall:
         """One personalization with all the recipients, so that everybody gets the same message."""
-        return self._post(_payload(send))
+        return self._post(_payload(submission))
 
     def decode(self, reply: HttpReply) -> Outcome:
         """202 is sent, whatever became of its body: the id is in a header, and may be absent.
@@ -124,9 +126,9 @@ class SendGrid:
         return HttpCall("POST", f"https://{host}/v3/mail/send", headers, json_body(payload))
 
 
-def _payload(send: Send) -> dict[str, object]:
+def _payload(submission: Submission) -> dict[str, object]:
     """The message in SendGrid's JSON. All values of ``headers`` and ``custom_args`` are strings."""
-    mail = send.mail
+    mail = submission.mail
     payload: dict[str, object] = {
         "personalizations": [_recipients(mail)],
         "from": _mailbox(mail.sender),
@@ -136,9 +138,9 @@ def _payload(send: Send) -> dict[str, object]:
         # Message-ID is no reserved name, and is kept (anymail/django-anymail issue 108).
         "headers": {
             **{name: encoded(value) for name, value in mail.headers.items()},
-            "Message-ID": send.message_id,
+            "Message-ID": submission.message_id,
         },
-        "custom_args": within(_METADATA_BYTES_MAX, mail.metadata, {"smsp-id": str(send.id)}),
+        "custom_args": within(_METADATA_BYTES_MAX, mail.metadata, {"smsp-id": str(submission.id)}),
     }
     lists: dict[str, list[object]] = {
         "reply_to_list": [_mailbox(mailbox) for mailbox in _unique(mail.reply_to, set())],

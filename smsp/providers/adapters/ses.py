@@ -21,10 +21,10 @@ from typing import Annotated, ClassVar, Self
 from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
 from pydantic.dataclasses import dataclass
 
-from smsp.mail import Mail, Mailbox, Send
+from smsp.mail import Mail, Mailbox, Submission
 from smsp.mail.outcome import Blame, NotSent, Outcome, Reason, Rejected, Sent
 from smsp.providers.adapters import answers
-from smsp.providers.adapters.answers import Answer
+from smsp.providers.adapters.answers import ResponseRule
 from smsp.providers.aws import DefaultChain
 from smsp.providers.credentials import ADAPTER_CONFIG, ApiKey
 from smsp.providers.encoding import mime, sigv4
@@ -33,12 +33,12 @@ from smsp.providers.encoding.json_fields import filled, json_body
 from smsp.providers.poll import poll
 from smsp.providers.protocols import (
     Capabilities,
+    CredentialsSource,
     Facts,
     HttpCall,
     HttpReply,
-    Lender,
-    Loan,
     ProbeCall,
+    TemporaryCredentials,
 )
 
 _UNAUTHORISED = NotSent(Reason.UNAUTHORISED, Blame.ACCOUNT)
@@ -52,29 +52,29 @@ _THROTTLED = NotSent(Reason.THROTTLED, Blame.THROTTLE)
 _ANSWERS = (
     # "Email address is not verified. The following identities failed the check in region …": the
     # sender, or in the sandbox a recipient. Either way it is not the message that is wrong.
-    Answer(400, r"^MessageRejected: Email address is not verified", _SENDER_NOT_ALLOWED),
+    ResponseRule(400, r"^MessageRejected: Email address is not verified", _SENDER_NOT_ALLOWED),
     # moto, which plays AWS, says "Did not have authority to send from email …" of the same.
-    Answer(400, r"^MessageRejected: Did not have authority to send", _SENDER_NOT_ALLOWED),
+    ResponseRule(400, r"^MessageRejected: Did not have authority to send", _SENDER_NOT_ALLOWED),
     # "Sending suspended for this account. For more information, please check the inbox …"
-    Answer(400, r"^MessageRejected: Sending (suspended|paused)", _SUSPENDED),
+    ResponseRule(400, r"^MessageRejected: Sending (suspended|paused)", _SUSPENDED),
     # "The message can't be sent because it contains invalid content."
-    Answer(400, r"^MessageRejected\b", Rejected(Reason.BAD_CONTENT)),
+    ResponseRule(400, r"^MessageRejected\b", Rejected(Reason.BAD_CONTENT)),
     # "… because the sending domain isn't verified."
-    Answer(400, r"^MailFromDomainNotVerifiedException\b", _SENDER_NOT_ALLOWED),
+    ResponseRule(400, r"^MailFromDomainNotVerifiedException\b", _SENDER_NOT_ALLOWED),
     # "… because the account's ability to send email has been permanently restricted."
-    Answer(400, r"^AccountSuspendedException\b", _SUSPENDED),
+    ResponseRule(400, r"^AccountSuspendedException\b", _SUSPENDED),
     # "… because the account's ability to send email is currently paused."
-    Answer(400, r"^SendingPausedException\b", _SUSPENDED),
+    ResponseRule(400, r"^SendingPausedException\b", _SUSPENDED),
     # "ThrottlingException", "Throttling", with "Daily message quota exceeded" or "Maximum sending
     # rate exceeded"; the model has "TooManyRequestsException" with 429, besides.
-    Answer(400, r"^Throttling\w*: Daily message quota exceeded", _NO_CREDITS),
-    Answer(400, r"^(Throttling|LimitExceeded)", _THROTTLED),
-    Answer(429, r"Daily message quota exceeded", _NO_CREDITS),
+    ResponseRule(400, r"^Throttling\w*: Daily message quota exceeded", _NO_CREDITS),
+    ResponseRule(400, r"^(Throttling|LimitExceeded)", _THROTTLED),
+    ResponseRule(429, r"Daily message quota exceeded", _NO_CREDITS),
     # "User: arn:… is not authorized to perform: ses:SendEmail on resource: arn:…:identity/…": the
     # key may send, but not from there.
-    Answer(403, r"^AccessDenied.*\bon resource\b.*:identity/", _SENDER_NOT_ALLOWED),
-    Answer(403, r"^AccessDenied", NotSent(Reason.FORBIDDEN, Blame.ACCOUNT)),
-    Answer(
+    ResponseRule(403, r"^AccessDenied.*\bon resource\b.*:identity/", _SENDER_NOT_ALLOWED),
+    ResponseRule(403, r"^AccessDenied", NotSent(Reason.FORBIDDEN, Blame.ACCOUNT)),
+    ResponseRule(
         403,
         # "The security token included in the request is invalid", "Signature expired: …", …
         r"^(UnrecognizedClient|InvalidClientTokenId|InvalidSignature|SignatureDoesNotMatch|"
@@ -143,26 +143,26 @@ class Ses:
             raise ValueError("goes with ACCESS_KEY_ID, which is not set")
         return key
 
-    def lender(self) -> Lender | None:
+    def credentials_source(self) -> CredentialsSource | None:
         """AWS's default chain, unless there are keys in the settings."""
         return DefaultChain() if self.access_key_id is None else None
 
-    def with_loan(self, loan: Loan) -> Self:
+    def with_credentials(self, credentials: TemporaryCredentials) -> Self:
         """The same account with these credentials."""
-        token = None if loan.session_token is None else SecretStr(loan.session_token)
+        token = None if credentials.session_token is None else SecretStr(credentials.session_token)
         return replace(
             self,
-            access_key_id=SecretStr(loan.key_id),
-            secret_access_key=SecretStr(loan.secret),
+            access_key_id=SecretStr(credentials.key_id),
+            secret_access_key=SecretStr(credentials.secret),
             session_token=token,
         )
 
-    def encode(self, send: Send) -> HttpCall:
+    def encode(self, submission: Submission) -> HttpCall:
         """``Content.Raw``, unsigned: see ``sign``."""
-        tags = [{"Name": name, "Value": value} for name, value in _tags(send)]
+        tags = [{"Name": name, "Value": value} for name, value in _tags(submission)]
         payload = {
-            "Destination": _destination(send.mail),
-            "Content": {"Raw": {"Data": base64_body(mime.body_of(send))}},
+            "Destination": _destination(submission.mail),
+            "Content": {"Raw": {"Data": base64_body(mime.body_of(submission))}},
             "EmailTags": tags,
             "ConfigurationSetName": self.configuration_set,
         }
@@ -172,7 +172,7 @@ class Ses:
     def sign(self, call: HttpCall, at: datetime) -> HttpCall:
         """The call with Signature Version 4; AWS takes it for some minutes around ``at``."""
         token = self.session_token
-        assert self.access_key_id is not None, "no credentials: see with_loan"
+        assert self.access_key_id is not None, "no credentials: see with_credentials"
         assert self.secret_access_key is not None
         return sigv4.sign(
             call,
@@ -236,14 +236,14 @@ def _destination(mail: Mail) -> dict[str, object]:
     return filled({place: [each.address for each in those] for place, those in places.items()})
 
 
-def _tags(send: Send) -> Iterator[tuple[str, str]]:
+def _tags(submission: Submission) -> Iterator[tuple[str, str]]:
     """Our id, and of the metadata what SES can carry: a mail is worth more than its labels.
 
     Name and value "can only contain ASCII letters, numbers, underscores or dashes", and "no more
     than 256 characters". Names of SES's own begin with "ses:", which none of these can.
     """
-    yield "smsp-id", str(send.id)
-    for name, value in send.mail.metadata.items():
+    yield "smsp-id", str(submission.id)
+    for name, value in submission.mail.metadata.items():
         fits = all(re.fullmatch(r"[A-Za-z0-9_-]{1,256}", word) for word in (name, value))
         if fits and name != "smsp-id":
             yield name, value

@@ -21,7 +21,7 @@ from uuid import UUID
 
 from pydantic.dataclasses import dataclass
 
-from smsp.mail import Attachment, Mail, Mailbox, Send
+from smsp.mail import Attachment, Mail, Mailbox, Submission
 from smsp.mail.outcome import (
     Blame,
     NotSent,
@@ -33,7 +33,7 @@ from smsp.mail.outcome import (
     Unknown,
 )
 from smsp.providers.adapters import answers, refused_recipients
-from smsp.providers.adapters.answers import Answer
+from smsp.providers.adapters.answers import ResponseRule
 from smsp.providers.credentials import ADAPTER_CONFIG, ApiKey
 from smsp.providers.encoding.body import json_text
 from smsp.providers.encoding.headers import name_addr
@@ -48,35 +48,35 @@ _BAD_CONTENT = Rejected(Reason.BAD_CONTENT)
 # here as "code: message: description; …". What is missing here is judged by its status alone.
 _ANSWERS = (
     # "Server resources unavailable": "retry later"
-    Answer(400, r"(^|; )1502\b", NotSent(Reason.THROTTLED, Blame.THROTTLE)),
+    ResponseRule(400, r"(^|; )1502\b", NotSent(Reason.THROTTLED, Blame.THROTTLE)),
     # "Message generation rejected: recipient address suppressed due to customer policy"
-    Answer(400, r"(^|; )1902\b.*\bsuppressed\b", Rejected(Reason.SUPPRESSED)),
-    Answer(400, r"(^|; )1902\b", Rejected(Reason.MESSAGE_REFUSED)),
+    ResponseRule(400, r"(^|; )1902\b.*\bsuppressed\b", Rejected(Reason.SUPPRESSED)),
+    ResponseRule(400, r"(^|; )1902\b", Rejected(Reason.MESSAGE_REFUSED)),
     # "Message failed to generate"
-    Answer(400, r"(^|; )1901\b", _BAD_CONTENT),
+    ResponseRule(400, r"(^|; )1901\b", _BAD_CONTENT),
     # "At least one valid recipient is required"
-    Answer(400, r"(^|; )5002\b", _BAD_RECIPIENT),
+    ResponseRule(400, r"(^|; )5002\b", _BAD_RECIPIENT),
     # "Sending domain blacklisted", "Invalid domain: Unconfigured Sending Domain <example.com>", "No
     # local part specified in sender address"
-    Answer(400, r"(^|; )(700[01]|2008)\b", NotSent(Reason.SENDER_NOT_ALLOWED, Blame.NOBODY)),
+    ResponseRule(400, r"(^|; )(700[01]|2008)\b", NotSent(Reason.SENDER_NOT_ALLOWED, Blame.NOBODY)),
     # "permission denied", "No license"
-    Answer(403, r"(^|; )(1100|1601)\b", NotSent(Reason.FORBIDDEN, Blame.ACCOUNT)),
+    ResponseRule(403, r"(^|; )(1100|1601)\b", NotSent(Reason.FORBIDDEN, Blame.ACCOUNT)),
     # The first request with our key has not been answered yet.
-    Answer(409, r"(^|; )1601\b", Unknown(Reason.STILL_RUNNING, Blame.NOBODY)),
+    ResponseRule(409, r"(^|; )1601\b", Unknown(Reason.STILL_RUNNING, Blame.NOBODY)),
     # 1600: our key with another message. Something was sent with it; so it may have been with any
     # 409 that we cannot read.
-    Answer(409, r"", Unknown(Reason.BAD_ANSWER, Blame.NOBODY)),
+    ResponseRule(409, r"", Unknown(Reason.BAD_ANSWER, Blame.NOBODY)),
     # "Exceed Sending Limit" (hourly, daily, sandbox): a status that only SparkPost has
-    Answer(420, r"", NotSent(Reason.NO_CREDITS, Blame.ACCOUNT)),
+    ResponseRule(420, r"", NotSent(Reason.NO_CREDITS, Blame.ACCOUNT)),
     # Custom headers that are restricted, together too large, or too many: SparkPost's own bounds,
     # so that another provider may carry them.
-    Answer(422, r"(^|; )10000\b", NotSent(Reason.HEADER_NOT_TAKEN, Blame.NOBODY)),
-    Answer(413, r"(^|; )10001\b", NotSent(Reason.HEADERS_TOO_LARGE, Blame.NOBODY)),
-    Answer(422, r"(^|; )10002\b", NotSent(Reason.TOO_MANY_HEADERS, Blame.NOBODY)),
+    ResponseRule(422, r"(^|; )10000\b", NotSent(Reason.HEADER_NOT_TAKEN, Blame.NOBODY)),
+    ResponseRule(413, r"(^|; )10001\b", NotSent(Reason.HEADERS_TOO_LARGE, Blame.NOBODY)),
+    ResponseRule(422, r"(^|; )10002\b", NotSent(Reason.TOO_MANY_HEADERS, Blame.NOBODY)),
     # Template language, headers and MIME
-    Answer(422, r"(^|; )30[0-9]{2}\b", _BAD_CONTENT),
+    ResponseRule(422, r"(^|; )30[0-9]{2}\b", _BAD_CONTENT),
     # "Message generation module not available": "retry, likely transient error"
-    Answer(503, r"^1900: ", NotSent(Reason.UNAVAILABLE, Blame.PROVIDER)),
+    ResponseRule(503, r"^1900: ", NotSent(Reason.UNAVAILABLE, Blame.PROVIDER)),
 )
 
 _SINK = "sink.sparkpostmail.com"
@@ -110,10 +110,12 @@ class SparkPost:
     )
     control_headers: ClassVar[tuple[str, ...]] = ("X-MSYS-*",)
 
-    def encode(self, send: Send) -> HttpCall:
+    def encode(self, submission: Submission) -> HttpCall:
         """One transmission with all the recipients, so that everybody gets the same message."""
         headers = (*self._headers(), ("Content-Type", "application/json"))
-        return HttpCall("POST", self._url("transmissions"), headers, json_body(_payload(send)))
+        return HttpCall(
+            "POST", self._url("transmissions"), headers, json_body(_payload(submission))
+        )
 
     def keyed(self, call: HttpCall, key: UUID) -> HttpCall:
         """The call with a key that SparkPost knows for 24 hours: a repetition gets the same answer.
@@ -190,8 +192,8 @@ def _refused(reply: HttpReply, accepted: int, rejected: object) -> RefusedRecipi
     return refused_recipients.counted(reply, number, Reason.BAD_RECIPIENT)
 
 
-def _payload(send: Send) -> dict[str, object]:
-    mail = send.mail
+def _payload(submission: Submission) -> dict[str, object]:
+    mail = submission.mail
     payload: dict[str, object] = {
         # Otherwise anything in double curly brackets would be taken for its template language; in
         # the bodies, that is: headers go through it whatever is asked for.
@@ -202,7 +204,7 @@ def _payload(send: Send) -> dict[str, object]:
         "content": _content(mail),
         # One of at most 64 bytes, and a mail is worth more than its labels: others are left out.
         "campaign_id": next((tag for tag in mail.tags if len(tag.encode()) <= 64), ""),
-        "metadata": within(_METADATA_BYTES_MAX, mail.metadata, {"smsp-id": str(send.id)}),
+        "metadata": within(_METADATA_BYTES_MAX, mail.metadata, {"smsp-id": str(submission.id)}),
     }
     return filled(payload)
 

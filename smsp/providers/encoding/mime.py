@@ -21,7 +21,7 @@ from email.utils import format_datetime
 from itertools import chain
 from urllib.parse import quote
 
-from smsp.mail import Attachment, Mail, Mailbox, Send, pieces_of
+from smsp.mail import Attachment, Mail, Mailbox, Submission, pieces_of
 from smsp.providers.encoding.body import LATER_BYTES, AnyBody, Base64Lines, Part, joined, lines_of
 from smsp.providers.encoding.headers import ascii_name_addr, encoded_words, one_line, quoted
 
@@ -48,18 +48,18 @@ class _Part:
 
 
 def build(
-    send: Send,
+    submission: Submission,
     *,
     bcc: bool = False,
     date: datetime | None = None,
     extra: Iterable[tuple[str, str]] = (),
 ) -> bytes:
     """The message, to be handed over as it is; see :func:`body_of`."""
-    return bytes(body_of(send, bcc=bcc, date=date, extra=extra))
+    return bytes(body_of(submission, bcc=bcc, date=date, extra=extra))
 
 
 def body_of(
-    send: Send,
+    submission: Submission,
     *,
     bcc: bool = False,
     date: datetime | None = None,
@@ -71,14 +71,14 @@ def body_of(
     there and removes it; otherwise they are for the envelope alone. Without ``date`` there is no
     ``Date``, for a provider that writes its own. ``extra`` are headers for the provider.
     """
-    content = _content(send)
-    head = chain(_headers(send, bcc=bcc, date=date), (_header(*pair) for pair in extra))
+    content = _content(submission)
+    head = chain(_headers(submission, bcc=bcc, date=date), (_header(*pair) for pair in extra))
     lines = (*filter(None, head), "MIME-Version: 1.0", *content.head, "", "")
     return joined(("\r\n".join(lines).encode(), *content.body))
 
 
-def _headers(send: Send, *, bcc: bool, date: datetime | None) -> Iterator[str]:
-    mail = send.mail
+def _headers(submission: Submission, *, bcc: bool, date: datetime | None) -> Iterator[str]:
+    mail = submission.mail
     yield _addresses("From", (mail.sender,))
     blind = mail.bcc if bcc else ()
     for name, mailboxes in (
@@ -92,11 +92,11 @@ def _headers(send: Send, *, bcc: bool, date: datetime | None) -> Iterator[str]:
     yield _header("Subject", mail.subject, encode="=?" in mail.subject)
     if date is not None:
         yield _header("Date", format_datetime(date))
-    yield _header("Message-ID", send.message_id)
+    yield _header("Message-ID", submission.message_id)
     for name, value in mail.headers.items():
         if name.lower() != OUR_ID.lower():  # it must not hide which message this is
             yield _header(name, value)
-    yield _header(OUR_ID, str(send.id))
+    yield _header(OUR_ID, str(submission.id))
 
 
 def _addresses(name: str, mailboxes: Sequence[Mailbox]) -> str:
@@ -134,13 +134,13 @@ def _folded(start: str, value: str) -> str:
     return "\r\n".join(lines)
 
 
-def _content(send: Send) -> _Part:
+def _content(submission: Submission) -> _Part:
     """Files beside the bodies; inline ones go with the HTML, if there is any to show them."""
-    mail = send.mail
+    mail = submission.mail
     shown = [part for part in mail.attachments if part.inline and mail.html]
     files = [part for part in mail.attachments if not (part.inline and mail.html)]
     # "=_" occurs in neither quoted-printable nor base64 (RFC 2045 §6.7), so this in no body.
-    stem = f"=_smsp-{send.id.hex}"
+    stem = f"=_smsp-{submission.id.hex}"
     bodies = _bodies(mail, shown, stem)
     return _multipart("mixed", (bodies, *map(_file, files)), stem) if files else bodies
 

@@ -18,9 +18,9 @@ from typing import NamedTuple
 import httpx
 import trio
 
-from smsp.providers.http.http1 import Answers
-from smsp.providers.security_layer import Channel, Plain, State, Tls
-from smsp.tcp_stream import RECEIVE_BYTES, Line, SocketLine
+from smsp.providers.http.http1 import ResponseParser
+from smsp.providers.security_layer import Plain, SecurityLayer, Tls, TlsState
+from smsp.tcp_stream import RECEIVE_BYTES, ByteCountingStream, TcpStream
 
 NOTHING: Mapping[str, object] = MappingProxyType({})
 
@@ -37,22 +37,22 @@ class Origin(NamedTuple):
     secure: bool
 
 
-Dial = Callable[[str, int], Awaitable[Line]]
+Dial = Callable[[str, int], Awaitable[ByteCountingStream]]
 """Makes a line to a host's port. Raises ``OSError``."""
 
 
-async def dial_tcp(host: str, port: int) -> Line:
+async def dial_tcp(host: str, port: int) -> ByteCountingStream:
     """Connect to the address that answers first (RFC 8305)."""
     stream = await trio.open_tcp_stream(host, port)
-    return SocketLine(socket.socket(fileno=stream.socket.detach()))
+    return TcpStream(socket.socket(fileno=stream.socket.detach()))
 
 
-class Connection:
+class HttpConnection:
     """A line, the channel through it, and the answers that come that way."""
 
-    def __init__(self, origin: Origin, line: Line, channel: Channel) -> None:
+    def __init__(self, origin: Origin, line: ByteCountingStream, channel: SecurityLayer) -> None:
         self.origin = origin
-        self.answers = Answers()
+        self.answers = ResponseParser()
         self.idle_since = 0.0
         """On the run's clock; set by the pool."""
         self._line = line
@@ -61,7 +61,7 @@ class Connection:
     @classmethod
     async def open(
         cls, origin: Origin, dial: Dial, tls: ssl.SSLContext, trace: Trace
-    ) -> Connection:
+    ) -> HttpConnection:
         """Connect, and verify who answers. Raises ``httpx.ConnectError``."""
         await trace("connection.connect_tcp.started", NOTHING)
         try:
@@ -86,7 +86,7 @@ class Connection:
         What has come is read: any of it that says something, an end, or a record that has only
         begun makes this false, and the connection is of no more use.
         """
-        while self._channel.state is State.OPEN and self._line.readable:
+        while self._channel.state is TlsState.OPEN and self._line.readable:
             try:
                 data = self._line.receive_now(RECEIVE_BYTES)
             except trio.BrokenResourceError:
@@ -124,13 +124,13 @@ class Connection:
 
     async def receive(self) -> None:
         """Read on in the answer. Raises ``httpx.ReadError``, ``httpx.RemoteProtocolError``."""
-        while self._channel.state is State.OPEN:
+        while self._channel.state is TlsState.OPEN:
             try:
                 if self._hear(await self._line.receive_some(RECEIVE_BYTES)):
                     return
             except trio.BrokenResourceError as error:
                 raise httpx.ReadError("the connection broke") from error
-        if self._channel.state is not State.CLOSED:
+        if self._channel.state is not TlsState.CLOSED:
             # RFC 9112, section 9.8: such an end does not end an answer.
             raise httpx.ReadError(self._channel.error)
         self.answers.feed(b"")
@@ -141,7 +141,7 @@ class Connection:
 
     async def _send(self, data: bytes) -> None:
         rest: bytes | memoryview = self._channel.send(data)
-        if self._channel.state is State.FAILED:
+        if self._channel.state is TlsState.FAILED:
             raise httpx.WriteError(self._channel.error)
         while (taken := self._line.send_now(rest)) < len(rest):
             if self._line.lost:
@@ -167,7 +167,7 @@ class Connection:
 
     @property
     def _expects_an_answer(self) -> bool:
-        return self._channel.state is State.OPEN and self.answers.status is None
+        return self._channel.state is TlsState.OPEN and self.answers.status is None
 
     @property
     def _is_being_spoken_to(self) -> bool:
@@ -181,14 +181,14 @@ class Connection:
         return bool(said)
 
 
-async def _secured(line: Line, tls: ssl.SSLContext, host: str) -> Tls:
+async def _secured(line: ByteCountingStream, tls: ssl.SSLContext, host: str) -> Tls:
     """TLS through this line, whose handshake is over. Raises ``httpx.ConnectError``."""
     try:
         channel = Tls(tls, host)
     except ValueError as error:
         raise httpx.ConnectError(str(error)) from error
     await line.send_all(channel.replies())
-    while channel.state is State.HANDSHAKE or channel.is_in_record:
+    while channel.state is TlsState.HANDSHAKE or channel.is_in_record:
         try:
             said = channel.receive(await line.receive_some(RECEIVE_BYTES))
         except trio.BrokenResourceError as error:
@@ -196,6 +196,6 @@ async def _secured(line: Line, tls: ssl.SSLContext, host: str) -> Tls:
         await line.send_all(channel.replies())  # The reasons of a refusal, too.
         if said:
             raise httpx.ConnectError("the peer has spoken first")
-    if channel.state is State.FAILED:
+    if channel.state is TlsState.FAILED:
         raise httpx.ConnectError(channel.error)
     return channel

@@ -12,10 +12,10 @@ from functools import partial
 
 import trio
 
-from smsp.mail import LARGE_BYTES, Send, is_large
+from smsp.mail import LARGE_BYTES, Submission, is_large
 from smsp.providers.encoding.body import Body
 from smsp.providers.http.idempotency import key_of, repeatable
-from smsp.providers.protocols import Adapter, HttpCall, SigningAdapter, keys, signs
+from smsp.providers.protocols import Adapter, HttpCall, SigningAdapter, is_idempotent, is_signing
 
 __all__ = ["ENCODERS_MAX", "LARGE_BYTES", "Encoder", "is_large"]
 
@@ -31,11 +31,13 @@ class Encoder:
     def __init__(self) -> None:
         self._threads = trio.CapacityLimiter(ENCODERS_MAX)
 
-    async def call(self, adapter: Adapter, send: Send) -> HttpCall:
+    async def call(self, adapter: Adapter, submission: Submission) -> HttpCall:
         """The call that sends this message, with the provider's own idempotency key."""
-        encode = partial(_call, adapter, send)
-        digested = keys(adapter) or signs(adapter)
-        if not is_large(send.mail) and not (digested and send.mail.mime_bytes > DIGESTED_BYTES):
+        encode = partial(_call, adapter, submission)
+        digested = is_idempotent(adapter) or is_signing(adapter)
+        if not is_large(submission.mail) and not (
+            digested and submission.mail.mime_bytes > DIGESTED_BYTES
+        ):
             return encode()
         return await trio.to_thread.run_sync(encode, limiter=self._threads)
 
@@ -50,12 +52,12 @@ class Encoder:
         )
 
 
-def _call(adapter: Adapter, send: Send) -> HttpCall:
-    if keys(adapter):
-        call = adapter.encode(repeatable(send))
-        return adapter.keyed(call, key_of(send, call))
-    call = adapter.encode(send)
-    if signs(adapter) and isinstance(call.body, Body):
+def _call(adapter: Adapter, submission: Submission) -> HttpCall:
+    if is_idempotent(adapter):
+        call = adapter.encode(repeatable(submission))
+        return adapter.keyed(call, key_of(submission, call))
+    call = adapter.encode(submission)
+    if is_signing(adapter) and isinstance(call.body, Body):
         # What is signed is a digest of all of it, which a body remembers.
         assert call.body.sha256
     return call

@@ -21,7 +21,7 @@ import trio
 
 from smsp.mail import Mailbox
 from smsp.providers.encoding.body import PIECE_BYTES, AnyBody, pieces
-from smsp.providers.http.phases import Failure, Phase, failure_of
+from smsp.providers.http.phases import HttpFailure, Phase, failure_of
 from smsp.providers.protocols import HttpCall, HttpReply
 from smsp.providers.shortage import is_shortage
 
@@ -56,7 +56,7 @@ class Interrupted:
     """No status line came."""
 
     phase: Phase
-    failure: Failure
+    failure: HttpFailure
 
 
 class Exchange:
@@ -106,12 +106,12 @@ class Exchange:
             except httpx.TransportError as error:
                 if response is None:
                     starved = is_shortage(error)
-                    failure = Failure.STARVED if starved else failure_of(error)
+                    failure = HttpFailure.STARVED if starved else failure_of(error)
                     return Interrupted(self.phase, failure)
             finally:
                 await self._close_unfinished_handshake()
         if response is None:
-            return Interrupted(self.phase, Failure.TIMED_OUT)
+            return Interrupted(self.phase, HttpFailure.TIMED_OUT)
         return HttpReply(
             status=response.status_code,
             headers=_by_name(response.headers.raw),

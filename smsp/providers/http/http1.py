@@ -59,7 +59,7 @@ def _field(name: bytes, value: bytes) -> tuple[bytes, int]:
             return line, 0
 
 
-class Answers:
+class ResponseParser:
     """The answers on one connection, one after another. ``begin`` is called before each.
 
     The methods that begin with ``on_`` are the parser's, which finds them by their names.

@@ -18,7 +18,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from uuid import UUID, uuid5
 
-from smsp.mail import Send
+from smsp.mail import Submission
 from smsp.providers.encoding.body import digest_of
 from smsp.providers.protocols import HttpCall
 
@@ -29,29 +29,35 @@ Brevo keeps one for 30 minutes."""
 _NAMESPACE = UUID("6f0f4a0e-9f5b-4c55-8f55-5a0a4f3f4f9b")
 
 
-def repeatable(send: Send) -> Send:
+def repeatable(submission: Submission) -> Submission:
     """The message in the one form that all its repetitions have.
 
     The order of headers and of metadata makes no other message (:func:`smsp.mail.fingerprint`), so
     it must make no other request.
     """
-    if send.idempotency_key is None:
-        return send
-    headers, metadata = _in_order(send.mail.headers), _in_order(send.mail.metadata)
-    mail = send.mail
+    if submission.idempotency_key is None:
+        return submission
+    headers, metadata = _in_order(submission.mail.headers), _in_order(submission.mail.metadata)
+    mail = submission.mail
     if headers is not mail.headers or metadata is not mail.metadata:
         mail = replace(mail, headers=headers, metadata=metadata)
-    return replace(send, id=uuid5(_NAMESPACE, f"{send.owner}\n{send.idempotency_key}"), mail=mail)
+    return replace(
+        submission,
+        id=uuid5(_NAMESPACE, f"{submission.owner}\n{submission.idempotency_key}"),
+        mail=mail,
+    )
 
 
-def key_of(send: Send, call: HttpCall) -> UUID:
+def key_of(submission: Submission, call: HttpCall) -> UUID:
     """The same for the same caller's same message in the same words, and for nothing else.
 
     UUIDv5 (RFC 9562 section 5.5) over the API key's name, the caller's key or else the message's
     id, and the SHA-256 of the encoded request.
     """
-    name = send.idempotency_key if send.idempotency_key is not None else str(send.id)
-    return uuid5(_NAMESPACE, f"{send.owner}\n{name}\n{digest_of(call.body)}")
+    name = (
+        submission.idempotency_key if submission.idempotency_key is not None else str(submission.id)
+    )
+    return uuid5(_NAMESPACE, f"{submission.owner}\n{name}\n{digest_of(call.body)}")
 
 
 def _in_order(strings: Mapping[str, str]) -> Mapping[str, str]:

@@ -42,7 +42,7 @@ class Phase(Enum):
     """the status line and the headers have come"""
 
 
-class Failure(Enum):
+class HttpFailure(Enum):
     """How an exchange can end without a whole answer."""
 
     BROKEN = auto()
@@ -55,24 +55,24 @@ class Failure(Enum):
     """this node lacks what it takes: descriptors, memory, threads, local ports"""
 
 
-FAILURES: Mapping[type[httpx.TransportError], Failure] = MappingProxyType(
+FAILURES: Mapping[type[httpx.TransportError], HttpFailure] = MappingProxyType(
     {
-        httpx.TransportError: Failure.BROKEN,
-        httpx.TimeoutException: Failure.TIMED_OUT,
-        httpx.ConnectTimeout: Failure.TIMED_OUT,
-        httpx.ReadTimeout: Failure.TIMED_OUT,
-        httpx.WriteTimeout: Failure.TIMED_OUT,
-        httpx.PoolTimeout: Failure.TIMED_OUT,
-        httpx.NetworkError: Failure.BROKEN,
-        httpx.ConnectError: Failure.BROKEN,
-        httpx.ReadError: Failure.BROKEN,
-        httpx.WriteError: Failure.BROKEN,
-        httpx.CloseError: Failure.BROKEN,
-        httpx.ProtocolError: Failure.BROKEN,
-        httpx.RemoteProtocolError: Failure.BROKEN,
-        httpx.LocalProtocolError: Failure.OURS,
-        httpx.ProxyError: Failure.BROKEN,
-        httpx.UnsupportedProtocol: Failure.OURS,
+        httpx.TransportError: HttpFailure.BROKEN,
+        httpx.TimeoutException: HttpFailure.TIMED_OUT,
+        httpx.ConnectTimeout: HttpFailure.TIMED_OUT,
+        httpx.ReadTimeout: HttpFailure.TIMED_OUT,
+        httpx.WriteTimeout: HttpFailure.TIMED_OUT,
+        httpx.PoolTimeout: HttpFailure.TIMED_OUT,
+        httpx.NetworkError: HttpFailure.BROKEN,
+        httpx.ConnectError: HttpFailure.BROKEN,
+        httpx.ReadError: HttpFailure.BROKEN,
+        httpx.WriteError: HttpFailure.BROKEN,
+        httpx.CloseError: HttpFailure.BROKEN,
+        httpx.ProtocolError: HttpFailure.BROKEN,
+        httpx.RemoteProtocolError: HttpFailure.BROKEN,
+        httpx.LocalProtocolError: HttpFailure.OURS,
+        httpx.ProxyError: HttpFailure.BROKEN,
+        httpx.UnsupportedProtocol: HttpFailure.OURS,
     }
 )
 """Every exception that httpx can raise from a transport. A test holds it complete."""
@@ -82,39 +82,39 @@ _STARVED = NotSent(Reason.NO_RESOURCES, Blame.NOBODY)
 _STARVED_IN_DOUBT = Unknown(Reason.NO_RESOURCES, Blame.NOBODY)
 _LOST = Unknown(Reason.CONNECTION_LOST)
 
-OUTCOMES: Mapping[tuple[Phase, Failure], Outcome] = MappingProxyType(
+OUTCOMES: Mapping[tuple[Phase, HttpFailure], Outcome] = MappingProxyType(
     {
-        (Phase.WAITING, Failure.BROKEN): NotSent(Reason.POOL_WAIT, Blame.NOBODY),
-        (Phase.WAITING, Failure.TIMED_OUT): NotSent(Reason.POOL_WAIT, Blame.NOBODY),
-        (Phase.WAITING, Failure.OURS): _BAD_REQUEST,
-        (Phase.WAITING, Failure.STARVED): _STARVED,
-        (Phase.CONNECTING, Failure.BROKEN): NotSent(Reason.CONNECT_FAILED, Blame.PROVIDER),
-        (Phase.CONNECTING, Failure.TIMED_OUT): NotSent(Reason.CONNECT_TIMEOUT, Blame.PROVIDER),
-        (Phase.CONNECTING, Failure.OURS): _BAD_REQUEST,
-        (Phase.CONNECTING, Failure.STARVED): _STARVED,
-        (Phase.SECURING, Failure.BROKEN): NotSent(Reason.TLS_FAILED, Blame.PROVIDER),
-        (Phase.SECURING, Failure.TIMED_OUT): NotSent(Reason.CONNECT_TIMEOUT, Blame.PROVIDER),
-        (Phase.SECURING, Failure.OURS): _BAD_REQUEST,
-        (Phase.SECURING, Failure.STARVED): _STARVED,
-        (Phase.WRITING, Failure.BROKEN): NotSent(Reason.WRITE_FAILED, Blame.PROVIDER),
-        (Phase.WRITING, Failure.TIMED_OUT): NotSent(Reason.WRITE_TIMEOUT, Blame.PROVIDER),
-        (Phase.WRITING, Failure.OURS): _BAD_REQUEST,
-        (Phase.WRITING, Failure.STARVED): _STARVED,
-        (Phase.WRITTEN, Failure.BROKEN): _LOST,
-        (Phase.WRITTEN, Failure.TIMED_OUT): Unknown(Reason.TIMEOUT),
-        (Phase.WRITTEN, Failure.OURS): _LOST,
-        (Phase.WRITTEN, Failure.STARVED): _STARVED_IN_DOUBT,
+        (Phase.WAITING, HttpFailure.BROKEN): NotSent(Reason.POOL_WAIT, Blame.NOBODY),
+        (Phase.WAITING, HttpFailure.TIMED_OUT): NotSent(Reason.POOL_WAIT, Blame.NOBODY),
+        (Phase.WAITING, HttpFailure.OURS): _BAD_REQUEST,
+        (Phase.WAITING, HttpFailure.STARVED): _STARVED,
+        (Phase.CONNECTING, HttpFailure.BROKEN): NotSent(Reason.CONNECT_FAILED, Blame.PROVIDER),
+        (Phase.CONNECTING, HttpFailure.TIMED_OUT): NotSent(Reason.CONNECT_TIMEOUT, Blame.PROVIDER),
+        (Phase.CONNECTING, HttpFailure.OURS): _BAD_REQUEST,
+        (Phase.CONNECTING, HttpFailure.STARVED): _STARVED,
+        (Phase.SECURING, HttpFailure.BROKEN): NotSent(Reason.TLS_FAILED, Blame.PROVIDER),
+        (Phase.SECURING, HttpFailure.TIMED_OUT): NotSent(Reason.CONNECT_TIMEOUT, Blame.PROVIDER),
+        (Phase.SECURING, HttpFailure.OURS): _BAD_REQUEST,
+        (Phase.SECURING, HttpFailure.STARVED): _STARVED,
+        (Phase.WRITING, HttpFailure.BROKEN): NotSent(Reason.WRITE_FAILED, Blame.PROVIDER),
+        (Phase.WRITING, HttpFailure.TIMED_OUT): NotSent(Reason.WRITE_TIMEOUT, Blame.PROVIDER),
+        (Phase.WRITING, HttpFailure.OURS): _BAD_REQUEST,
+        (Phase.WRITING, HttpFailure.STARVED): _STARVED,
+        (Phase.WRITTEN, HttpFailure.BROKEN): _LOST,
+        (Phase.WRITTEN, HttpFailure.TIMED_OUT): Unknown(Reason.TIMEOUT),
+        (Phase.WRITTEN, HttpFailure.OURS): _LOST,
+        (Phase.WRITTEN, HttpFailure.STARVED): _STARVED_IN_DOUBT,
         # After the status line a cut body is not a failure of the exchange: the adapter reads
         # what came. These rows hold if even that could not be done.
-        (Phase.ANSWERED, Failure.BROKEN): _LOST,
-        (Phase.ANSWERED, Failure.TIMED_OUT): _LOST,
-        (Phase.ANSWERED, Failure.OURS): _LOST,
-        (Phase.ANSWERED, Failure.STARVED): _STARVED_IN_DOUBT,
+        (Phase.ANSWERED, HttpFailure.BROKEN): _LOST,
+        (Phase.ANSWERED, HttpFailure.TIMED_OUT): _LOST,
+        (Phase.ANSWERED, HttpFailure.OURS): _LOST,
+        (Phase.ANSWERED, HttpFailure.STARVED): _STARVED_IN_DOUBT,
     }
 )
 """The table. Complete by construction of both enumerations; a test holds it so."""
 
 
-def failure_of(error: httpx.TransportError) -> Failure:
+def failure_of(error: httpx.TransportError) -> HttpFailure:
     """The kind of failure that an exception tells of; of its nearest known class."""
     return next(FAILURES[cls] for cls in type(error).__mro__ if cls in FAILURES)

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 
 import trio
 
-from smsp.providers.http.connection import Connection, Origin, Trace
+from smsp.providers.http.connection import HttpConnection, Origin, Trace
 
 IDLE_S = 10.0
 """Seconds an idle connection is kept. Well below the minute after which providers close theirs:
@@ -25,12 +25,12 @@ class Pool:
     """
 
     def __init__(
-        self, connections_max: int, connect: Callable[[Origin, Trace], Awaitable[Connection]]
+        self, connections_max: int, connect: Callable[[Origin, Trace], Awaitable[HttpConnection]]
     ) -> None:
         self._connections_max = connections_max
         self._connect = connect
         self._room = trio.Semaphore(connections_max)
-        self._idle: dict[Origin, deque[Connection]] = {}
+        self._idle: dict[Origin, deque[HttpConnection]] = {}
         self._open = 0
         self._closed = False
 
@@ -45,7 +45,7 @@ class Pool:
         """Give the room to the next."""
         self._room.release()
 
-    def idle(self, origin: Origin) -> Connection | None:
+    def idle(self, origin: Origin) -> HttpConnection | None:
         """The connection that was used last, if it still stands."""
         idle = self._idle.get(origin)
         if idle is None:
@@ -58,7 +58,7 @@ class Pool:
             self.discard(connection)
         return None
 
-    async def open(self, origin: Origin, trace: Trace) -> Connection:
+    async def open(self, origin: Origin, trace: Trace) -> HttpConnection:
         """A new connection. Raises ``httpx.ConnectError``."""
         if self._open >= self._connections_max:
             self._make_room()
@@ -69,7 +69,7 @@ class Pool:
             self._open -= 1
             raise
 
-    def keep(self, connection: Connection) -> None:
+    def keep(self, connection: HttpConnection) -> None:
         """Its use is over, and it can be used again."""
         if self._closed:
             self.discard(connection)
@@ -79,7 +79,7 @@ class Pool:
         idle.append(connection)
         self._expire(idle)
 
-    def discard(self, connection: Connection) -> None:
+    def discard(self, connection: HttpConnection) -> None:
         """It cannot be used again."""
         self._open -= 1
         connection.close()
@@ -91,7 +91,7 @@ class Pool:
             while idle:
                 self.discard(idle.pop())
 
-    def _expire(self, idle: deque[Connection]) -> None:
+    def _expire(self, idle: deque[HttpConnection]) -> None:
         since = trio.current_time() - IDLE_S
         while idle and idle[0].idle_since < since:
             self.discard(idle.popleft())

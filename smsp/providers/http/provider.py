@@ -18,9 +18,9 @@ import httpx
 import trio
 
 from actors import Progress
-from smsp.mail import Mailbox, Send
+from smsp.mail import Mailbox, Submission
 from smsp.mail.outcome import NotSent, Outcome, Reason, Rejected, Sent, Unknown
-from smsp.providers.credentials_source import Borrower, not_lent
+from smsp.providers.credentials_source import CredentialsCache, no_credentials
 from smsp.providers.http.encoding import Encoder
 from smsp.providers.http.exchange import Exchange, Interrupted
 from smsp.providers.http.idempotency import ASK_AGAIN_AFTER_S
@@ -33,8 +33,8 @@ from smsp.providers.protocols import (
     HttpCall,
     HttpReply,
     ProbeCall,
-    keys,
-    signs,
+    is_idempotent,
+    is_signing,
 )
 
 TransportFor = Callable[[int, ssl.SSLContext], httpx.AsyncBaseTransport]
@@ -71,27 +71,27 @@ class HttpProvider:
     probe_mode: ProbeMode = "auto"
     status_forbidden: StatusForbidden = _told_nobody
     _encoder: Encoder = field(default_factory=Encoder, init=False, repr=False)
-    _borrower: Borrower = field(init=False, repr=False)
+    _credentials: CredentialsCache = field(init=False, repr=False)
     _probing: Probing = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self._borrower = Borrower(self.adapter, self.timeout_s)
+        self._credentials = CredentialsCache(self.adapter, self.timeout_s)
         self._probing = Probing(self.status_forbidden)
 
-    async def send(self, send: Send, progress: Progress) -> Outcome:
+    async def send(self, submission: Submission, progress: Progress) -> Outcome:
         """Make the attempt; ``progress`` is told the moment the last byte has been written."""
-        adapter = await self._borrower.adapter()
+        adapter = await self._credentials.adapter()
         if adapter is None:
-            return not_lent()
-        outcome = await self._send(adapter, send, progress)
+            return no_credentials()
+        outcome = await self._send(adapter, submission, progress)
         self._probing.learn(outcome)
         return outcome
 
     async def probe(self) -> Outcome:
         """Test whether this provider would send: every step in order, until one does not pass."""
-        adapter = await self._borrower.adapter()
+        adapter = await self._credentials.adapter()
         if adapter is None:
-            return not_lent()
+            return no_credentials()
 
         async def ask(step: ProbeCall) -> Outcome:
             call = await self._ready(adapter, step.call)
@@ -100,10 +100,10 @@ class HttpProvider:
 
         return await self._probing.run(steps_of(adapter, self.probe_mode, self.poll_address), ask)
 
-    async def _send(self, adapter: Adapter, send: Send, progress: Progress) -> Outcome:
-        call = await self._encoder.call(adapter, send)
-        attempt = partial(self._attempt, adapter, call, send.mail.recipients)
-        if keys(adapter):
+    async def _send(self, adapter: Adapter, submission: Submission, progress: Progress) -> Outcome:
+        call = await self._encoder.call(adapter, submission)
+        attempt = partial(self._attempt, adapter, call, submission.mail.recipients)
+        if is_idempotent(adapter):
             return await self._send_keyed(attempt, progress)
         return await self._first(attempt, Exchange(self.timeout_s, progress.commit), progress)
 
@@ -145,7 +145,7 @@ class HttpProvider:
     async def _ready(self, adapter: Adapter, call: HttpCall) -> HttpCall:
         """The call as it is made: a signature is over the host that is really called."""
         call = self._aimed(call)
-        if not signs(adapter):
+        if not is_signing(adapter):
             return call
         return await self._encoder.signed(adapter, call, self.now)
 

@@ -24,7 +24,7 @@ from typing import Self
 
 import httpx
 
-from smsp.providers.http.connection import NOTHING, Connection, Dial, Origin, Trace, dial_tcp
+from smsp.providers.http.connection import NOTHING, Dial, HttpConnection, Origin, Trace, dial_tcp
 from smsp.providers.http.http1 import head_of
 from smsp.providers.http.pool import Pool
 
@@ -38,8 +38,8 @@ class Transport(httpx.AsyncBaseTransport):
     """HTTP/1.1 over at most ``connections_max`` connections; peers are verified by ``tls``."""
 
     def __init__(self, connections_max: int, tls: ssl.SSLContext, *, dial: Dial = dial_tcp) -> None:
-        def connect(origin: Origin, trace: Trace) -> Awaitable[Connection]:
-            return Connection.open(origin, dial, tls, trace)
+        def connect(origin: Origin, trace: Trace) -> Awaitable[HttpConnection]:
+            return HttpConnection.open(origin, dial, tls, trace)
 
         self._pool = Pool(connections_max, connect)
 
@@ -70,7 +70,7 @@ class _Call(httpx.AsyncByteStream):
         self._head, self._unwritten_bytes = head_of(request)
         self._pieces = _pieces(request)
         self._trace: Trace = request.extensions.get("trace", _untraced)
-        self._connection: Connection | None = None
+        self._connection: HttpConnection | None = None
         self._spent = False
         self._over = False
 
@@ -101,7 +101,7 @@ class _Call(httpx.AsyncByteStream):
 
     # -- the request
 
-    async def _write(self) -> Connection:
+    async def _write(self) -> HttpConnection:
         connection = await self._begin(self._head + self._counted(await anext(self._pieces, b"")))
         async for piece in self._pieces:
             await connection.go_on(self._counted(piece))
@@ -115,7 +115,7 @@ class _Call(httpx.AsyncByteStream):
             raise httpx.LocalProtocolError("a body longer than its length")
         return piece
 
-    async def _begin(self, first: bytes) -> Connection:
+    async def _begin(self, first: bytes) -> HttpConnection:
         connection = self._connection = self._pool.idle(self._origin)
         if connection is not None:
             await self._trace(_WRITING, NOTHING)
@@ -136,7 +136,7 @@ class _Call(httpx.AsyncByteStream):
 
     # -- the answer
 
-    async def _hear_why(self, error: httpx.WriteError) -> Connection:
+    async def _hear_why(self, error: httpx.WriteError) -> HttpConnection:
         """A peer that stops reading, or answers before it has the whole request, has said why."""
         self._spent = True
         connection = self._connection
@@ -171,7 +171,7 @@ class _Call(httpx.AsyncByteStream):
         self.end()
 
 
-async def _hear(connection: Connection) -> None:
+async def _hear(connection: HttpConnection) -> None:
     while connection.answers.status is None:
         await connection.receive()
 

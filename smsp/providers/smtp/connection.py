@@ -13,21 +13,21 @@ from __future__ import annotations
 
 import ssl
 
-from smsp.providers.security_layer import Channel, Plain, State, Tls
-from smsp.providers.smtp.phases import NotSmtp, Reply
+from smsp.providers.security_layer import Plain, SecurityLayer, Tls, TlsState
+from smsp.providers.smtp.phases import NotSmtp, SmtpReply
 from smsp.providers.smtp.replies import Replies
-from smsp.tcp_stream import Line
+from smsp.tcp_stream import ByteCountingStream
 
 RECEIVE_BYTES = 16 * 1024
 """As much is read at once."""
 
 
-class Connection:
+class SmtpConnection:
     """A line, the channel through it, and the replies that come that way."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: ByteCountingStream) -> None:
         self._line = line
-        self._channel: Channel = Plain()
+        self._channel: SecurityLayer = Plain()
         self._replies = Replies()
 
     @property
@@ -48,20 +48,20 @@ class Connection:
         except ValueError as error:
             raise ConnectionError from error
         await self._line.send_all(channel.replies())
-        while channel.state is State.HANDSHAKE:
+        while channel.state is TlsState.HANDSHAKE:
             # In TLS 1.3 a server may speak with the last of the handshake.
             self._replies.feed(channel.receive(await self._line.receive_some(RECEIVE_BYTES)))
             await self._line.send_all(channel.replies())
         self._check_open()
 
-    async def ask(self, command: str, encoding: str = "ascii") -> Reply:
+    async def ask(self, command: str, encoding: str = "ascii") -> SmtpReply:
         """Say one line and hear the answer. Raises ``ValueError`` if it is not one line."""
         if "\r" in command or "\n" in command:
             raise ValueError("a command is one line")
         await self.write(f"{command}\r\n".encode(encoding))
         return await self.hear()
 
-    async def hear(self) -> Reply:
+    async def hear(self) -> SmtpReply:
         """The next reply."""
         while (reply := self._replies.next()) is None:
             self._check_open()
@@ -96,12 +96,12 @@ class Connection:
 
         Does not wait, unless a record of TLS has come in part: it may say anything.
         """
-        while self._channel.state is State.OPEN and self._line.readable:
+        while self._channel.state is TlsState.OPEN and self._line.readable:
             data = self._line.receive_now(RECEIVE_BYTES)
             if data is None:
                 break
             self._replies.feed(self._channel.receive(data))
-        while self._channel.state is State.OPEN and not self._channel.at_rest:
+        while self._channel.state is TlsState.OPEN and not self._channel.at_rest:
             data = await self._line.receive_some(RECEIVE_BYTES)
             self._replies.feed(self._channel.receive(data))
         if not self._replies.silent:
@@ -109,5 +109,5 @@ class Connection:
         self._check_open()
 
     def _check_open(self) -> None:
-        if self._channel.state is not State.OPEN:
+        if self._channel.state is not TlsState.OPEN:
             raise ConnectionResetError

@@ -36,7 +36,7 @@ from smsp.providers.redaction import redacted
 from smsp.providers.shortage import IN_DOUBT, NO_RESOURCES, is_shortage
 
 
-class Phase(Enum):
+class SmtpPhase(Enum):
     """What a dialogue is doing; each but CONNECTING and WRITING ends with an answer."""
 
     CONNECTING = auto()
@@ -61,7 +61,7 @@ class Phase(Enum):
     """the dot has been"""
 
 
-class Failure(Enum):
+class SmtpFailure(Enum):
     """How a phase can end without an answer."""
 
     BROKEN = auto()
@@ -83,58 +83,58 @@ _LOST = NotSent(Reason.CONNECTION_LOST, Blame.PROVIDER)
 _SILENT = NotSent(Reason.TIMEOUT, Blame.PROVIDER)
 _NONSENSE = NotSent(Reason.BAD_ANSWER, Blame.PROVIDER)
 
-FAILURES: Mapping[tuple[Phase, Failure], Outcome] = MappingProxyType(
+FAILURES: Mapping[tuple[SmtpPhase, SmtpFailure], Outcome] = MappingProxyType(
     {
-        (Phase.CONNECTING, Failure.BROKEN): _UNREACHABLE,
-        (Phase.CONNECTING, Failure.TIMED_OUT): _UNREACHED,
-        (Phase.CONNECTING, Failure.NONSENSE): _NONSENSE,
-        (Phase.GREETING, Failure.BROKEN): _UNREACHABLE,
-        (Phase.GREETING, Failure.TIMED_OUT): _UNREACHED,
-        (Phase.GREETING, Failure.NONSENSE): _NONSENSE,
-        (Phase.SECURING, Failure.BROKEN): _INSECURE,
-        (Phase.SECURING, Failure.TIMED_OUT): _UNREACHED,
-        (Phase.SECURING, Failure.NONSENSE): _NONSENSE,
-        (Phase.HELLO, Failure.BROKEN): _LOST,
-        (Phase.HELLO, Failure.TIMED_OUT): _SILENT,
-        (Phase.HELLO, Failure.NONSENSE): _NONSENSE,
-        (Phase.AUTH, Failure.BROKEN): _LOST,
-        (Phase.AUTH, Failure.TIMED_OUT): _SILENT,
-        (Phase.AUTH, Failure.NONSENSE): _NONSENSE,
-        (Phase.SENDER, Failure.BROKEN): _LOST,
-        (Phase.SENDER, Failure.TIMED_OUT): _SILENT,
-        (Phase.SENDER, Failure.NONSENSE): _NONSENSE,
-        (Phase.RECIPIENT, Failure.BROKEN): _LOST,
-        (Phase.RECIPIENT, Failure.TIMED_OUT): _SILENT,
-        (Phase.RECIPIENT, Failure.NONSENSE): _NONSENSE,
-        (Phase.DATA, Failure.BROKEN): _LOST,
-        (Phase.DATA, Failure.TIMED_OUT): _SILENT,
-        (Phase.DATA, Failure.NONSENSE): _NONSENSE,
-        (Phase.WRITING, Failure.BROKEN): NotSent(Reason.WRITE_FAILED, Blame.PROVIDER),
-        (Phase.WRITING, Failure.TIMED_OUT): NotSent(Reason.WRITE_TIMEOUT, Blame.PROVIDER),
-        (Phase.WRITING, Failure.NONSENSE): _NONSENSE,
-        (Phase.WRITTEN, Failure.BROKEN): Unknown(Reason.CONNECTION_LOST),
-        (Phase.WRITTEN, Failure.TIMED_OUT): Unknown(Reason.TIMEOUT),
-        (Phase.WRITTEN, Failure.NONSENSE): Unknown(Reason.BAD_ANSWER),
+        (SmtpPhase.CONNECTING, SmtpFailure.BROKEN): _UNREACHABLE,
+        (SmtpPhase.CONNECTING, SmtpFailure.TIMED_OUT): _UNREACHED,
+        (SmtpPhase.CONNECTING, SmtpFailure.NONSENSE): _NONSENSE,
+        (SmtpPhase.GREETING, SmtpFailure.BROKEN): _UNREACHABLE,
+        (SmtpPhase.GREETING, SmtpFailure.TIMED_OUT): _UNREACHED,
+        (SmtpPhase.GREETING, SmtpFailure.NONSENSE): _NONSENSE,
+        (SmtpPhase.SECURING, SmtpFailure.BROKEN): _INSECURE,
+        (SmtpPhase.SECURING, SmtpFailure.TIMED_OUT): _UNREACHED,
+        (SmtpPhase.SECURING, SmtpFailure.NONSENSE): _NONSENSE,
+        (SmtpPhase.HELLO, SmtpFailure.BROKEN): _LOST,
+        (SmtpPhase.HELLO, SmtpFailure.TIMED_OUT): _SILENT,
+        (SmtpPhase.HELLO, SmtpFailure.NONSENSE): _NONSENSE,
+        (SmtpPhase.AUTH, SmtpFailure.BROKEN): _LOST,
+        (SmtpPhase.AUTH, SmtpFailure.TIMED_OUT): _SILENT,
+        (SmtpPhase.AUTH, SmtpFailure.NONSENSE): _NONSENSE,
+        (SmtpPhase.SENDER, SmtpFailure.BROKEN): _LOST,
+        (SmtpPhase.SENDER, SmtpFailure.TIMED_OUT): _SILENT,
+        (SmtpPhase.SENDER, SmtpFailure.NONSENSE): _NONSENSE,
+        (SmtpPhase.RECIPIENT, SmtpFailure.BROKEN): _LOST,
+        (SmtpPhase.RECIPIENT, SmtpFailure.TIMED_OUT): _SILENT,
+        (SmtpPhase.RECIPIENT, SmtpFailure.NONSENSE): _NONSENSE,
+        (SmtpPhase.DATA, SmtpFailure.BROKEN): _LOST,
+        (SmtpPhase.DATA, SmtpFailure.TIMED_OUT): _SILENT,
+        (SmtpPhase.DATA, SmtpFailure.NONSENSE): _NONSENSE,
+        (SmtpPhase.WRITING, SmtpFailure.BROKEN): NotSent(Reason.WRITE_FAILED, Blame.PROVIDER),
+        (SmtpPhase.WRITING, SmtpFailure.TIMED_OUT): NotSent(Reason.WRITE_TIMEOUT, Blame.PROVIDER),
+        (SmtpPhase.WRITING, SmtpFailure.NONSENSE): _NONSENSE,
+        (SmtpPhase.WRITTEN, SmtpFailure.BROKEN): Unknown(Reason.CONNECTION_LOST),
+        (SmtpPhase.WRITTEN, SmtpFailure.TIMED_OUT): Unknown(Reason.TIMEOUT),
+        (SmtpPhase.WRITTEN, SmtpFailure.NONSENSE): Unknown(Reason.BAD_ANSWER),
     }
 )
 """What it means that a phase ended without an answer. Complete; a test holds it so."""
 
 
-def failed(phase: Phase, error: OSError | NotSmtp) -> Outcome:
+def failed(phase: SmtpPhase, error: OSError | NotSmtp) -> Outcome:
     """What an exception in this phase means for the message."""
     match error:
         case TimeoutError():
-            return FAILURES[phase, Failure.TIMED_OUT]
+            return FAILURES[phase, SmtpFailure.TIMED_OUT]
         case OSError() if is_shortage(error):
-            return IN_DOUBT if phase is Phase.WRITTEN else NO_RESOURCES
+            return IN_DOUBT if phase is SmtpPhase.WRITTEN else NO_RESOURCES
         case OSError():
-            return FAILURES[phase, Failure.BROKEN]
+            return FAILURES[phase, SmtpFailure.BROKEN]
         case NotSmtp():
-            return FAILURES[phase, Failure.NONSENSE]
+            return FAILURES[phase, SmtpFailure.NONSENSE]
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class SmtpReply:
     """An answer: its code, and the text of all its lines."""
 
     code: int
@@ -146,18 +146,18 @@ class Reply:
 
 Refusal = Rejected | NotSent | Unknown
 
-_ACCEPTED: Mapping[Phase, frozenset[int]] = MappingProxyType(
+_ACCEPTED: Mapping[SmtpPhase, frozenset[int]] = MappingProxyType(
     {
-        Phase.CONNECTING: frozenset(),
-        Phase.GREETING: frozenset({220}),
-        Phase.SECURING: frozenset({220}),
-        Phase.HELLO: frozenset({250}),
-        Phase.AUTH: frozenset({235}),
-        Phase.SENDER: frozenset({250}),
-        Phase.RECIPIENT: frozenset({250, 251}),
-        Phase.DATA: frozenset({354}),
-        Phase.WRITING: frozenset(),
-        Phase.WRITTEN: frozenset({250}),
+        SmtpPhase.CONNECTING: frozenset(),
+        SmtpPhase.GREETING: frozenset({220}),
+        SmtpPhase.SECURING: frozenset({220}),
+        SmtpPhase.HELLO: frozenset({250}),
+        SmtpPhase.AUTH: frozenset({235}),
+        SmtpPhase.SENDER: frozenset({250}),
+        SmtpPhase.RECIPIENT: frozenset({250, 251}),
+        SmtpPhase.DATA: frozenset({354}),
+        SmtpPhase.WRITING: frozenset(),
+        SmtpPhase.WRITTEN: frozenset({250}),
     }
 )
 """The answers that let a dialogue go on (RFC 5321 §4.3.2, RFC 3207 §4, RFC 4954 §6)."""
@@ -171,25 +171,25 @@ _TOO_MANY = NotSent(Reason.TOO_MANY_RECIPIENTS, Blame.NOBODY)
 _TOO_LARGE = Rejected(Reason.TOO_LARGE)
 _NOT_UNDERSTOOD = NotSent(Reason.REFUSED_4XX, Blame.NOBODY)
 
-_ANY = frozenset(Phase)
-_MESSAGE = frozenset({Phase.DATA, Phase.WRITTEN})
-_TRANSACTION = frozenset({Phase.SENDER, Phase.RECIPIENT}) | _MESSAGE
+_ANY = frozenset(SmtpPhase)
+_MESSAGE = frozenset({SmtpPhase.DATA, SmtpPhase.WRITTEN})
+_TRANSACTION = frozenset({SmtpPhase.SENDER, SmtpPhase.RECIPIENT}) | _MESSAGE
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ReplyRule:
     """One row: an answer that is known, and what it proves.
 
     ``codes`` is a regular expression for the code. ``says`` is one that is searched for in the
     text, letter case aside; the text begins with the enhanced code (RFC 3463) if there is one.
     """
 
-    phases: frozenset[Phase]
+    phases: frozenset[SmtpPhase]
     codes: str
     says: str
     outcome: Refusal
 
-    def matches(self, phase: Phase, reply: Reply) -> bool:
+    def matches(self, phase: SmtpPhase, reply: SmtpReply) -> bool:
         """Whether this row describes the answer."""
         return (
             phase in self.phases
@@ -202,89 +202,91 @@ class Answer:
 # replies are listed: https://docs.aws.amazon.com/ses/latest/dg/troubleshoot-smtp.html
 _ANSWERS = (
     # "454 Throttling failure: Maximum sending rate exceeded" (SES); "421 4.7.0 Too many …"
-    Answer(
+    ReplyRule(
         _ANY,
         "4..",
         r"throttl|rate limit|rate exceeded|too many (connections|messages|emails)",
         NotSent(Reason.THROTTLED, Blame.THROTTLE),
     ),
     # The server is about to close the connection, whatever was said (RFC 5321 §3.8).
-    Answer(_ANY, "421", "", _BUSY),
+    ReplyRule(_ANY, "421", "", _BUSY),
     # "530 Authentication required", "530 Must issue a STARTTLS command first" (RFC 4954, 3207)
-    Answer(_TRANSACTION, "530", "", _NO_LOGIN),
+    ReplyRule(_TRANSACTION, "530", "", _NO_LOGIN),
     # "432 A password transition is needed" (RFC 4954 §6)
-    Answer(frozenset({Phase.AUTH}), "432", "", _NO_LOGIN),
+    ReplyRule(frozenset({SmtpPhase.AUTH}), "432", "", _NO_LOGIN),
     # "450 4.1.8 Sender address rejected: Domain not found": about the address, not the server
-    Answer(frozenset({Phase.SENDER}), "4..", r"^4\.1\.", _NOT_NOW),
-    Answer(frozenset({Phase.SENDER}), "55[03]", "", _NOT_OUR_SENDER),
+    ReplyRule(frozenset({SmtpPhase.SENDER}), "4..", r"^4\.1\.", _NOT_NOW),
+    ReplyRule(frozenset({SmtpPhase.SENDER}), "55[03]", "", _NOT_OUR_SENDER),
     # The size that we declare is above the server's limit (RFC 1870 §6.1).
-    Answer(_MESSAGE | {Phase.SENDER}, "552", "", _TOO_LARGE),
+    ReplyRule(_MESSAGE | {SmtpPhase.SENDER}, "552", "", _TOO_LARGE),
     # "550 5.7.1 Relaying denied", "554 5.7.1 Relay access denied": says nothing of the recipient
-    Answer(_TRANSACTION, "55[04]", r"\brelay", _NOT_OUR_SENDER),
+    ReplyRule(_TRANSACTION, "55[04]", r"\brelay", _NOT_OUR_SENDER),
     # RFC 5321 §4.5.3.1.10; 552 is what RFC 821 had for it.
-    Answer(frozenset({Phase.RECIPIENT}), "452|552", r"^[45]\.5\.3|too many", _TOO_MANY),
+    ReplyRule(frozenset({SmtpPhase.RECIPIENT}), "452|552", r"^[45]\.5\.3|too many", _TOO_MANY),
     # About this message's content, or a policy: "451 4.7.1 Greylisted, try again later".
-    Answer(frozenset({Phase.WRITTEN}), "4..", r"^4\.[67]\.", _NOT_NOW),
+    ReplyRule(frozenset({SmtpPhase.WRITTEN}), "4..", r"^4\.[67]\.", _NOT_NOW),
     # "554 Message rejected: Email address is not verified." (SES)
-    Answer(_MESSAGE, "554", r"not verified", _NOT_OUR_SENDER),
+    ReplyRule(_MESSAGE, "554", r"not verified", _NOT_OUR_SENDER),
     # "554 Message rejected: Sending suspended for this account." (SES)
-    Answer(_MESSAGE, "554", r"(suspended|paused) for", NotSent(Reason.SUSPENDED, Blame.ACCOUNT)),
+    ReplyRule(_MESSAGE, "554", r"(suspended|paused) for", NotSent(Reason.SUSPENDED, Blame.ACCOUNT)),
     # "554 Access denied: User … is not authorized to perform `ses:SendRawEmail` …" (SES)
-    Answer(_MESSAGE, "554", r"access denied", _FORBIDDEN),
-    Answer(frozenset({Phase.WRITTEN}), "554", "", Rejected(Reason.MESSAGE_REFUSED)),
+    ReplyRule(_MESSAGE, "554", r"access denied", _FORBIDDEN),
+    ReplyRule(frozenset({SmtpPhase.WRITTEN}), "554", "", Rejected(Reason.MESSAGE_REFUSED)),
 )
 
-_BY_CLASS: Mapping[tuple[Phase, int], Refusal] = MappingProxyType(
+_BY_CLASS: Mapping[tuple[SmtpPhase, int], Refusal] = MappingProxyType(
     {
-        (Phase.GREETING, 4): _BUSY,
-        (Phase.GREETING, 5): _FORBIDDEN,
-        (Phase.SECURING, 4): _INSECURE,
-        (Phase.SECURING, 5): _INSECURE,
-        (Phase.HELLO, 4): _BUSY,
-        (Phase.HELLO, 5): _FORBIDDEN,
-        (Phase.AUTH, 4): _BUSY,
-        (Phase.AUTH, 5): _NO_LOGIN,
-        (Phase.SENDER, 4): _BUSY,
-        (Phase.SENDER, 5): _NOT_UNDERSTOOD,
+        (SmtpPhase.GREETING, 4): _BUSY,
+        (SmtpPhase.GREETING, 5): _FORBIDDEN,
+        (SmtpPhase.SECURING, 4): _INSECURE,
+        (SmtpPhase.SECURING, 5): _INSECURE,
+        (SmtpPhase.HELLO, 4): _BUSY,
+        (SmtpPhase.HELLO, 5): _FORBIDDEN,
+        (SmtpPhase.AUTH, 4): _BUSY,
+        (SmtpPhase.AUTH, 5): _NO_LOGIN,
+        (SmtpPhase.SENDER, 4): _BUSY,
+        (SmtpPhase.SENDER, 5): _NOT_UNDERSTOOD,
         # About one mailbox: it must not shut the way of all others.
-        (Phase.RECIPIENT, 4): _NOT_NOW,
-        (Phase.RECIPIENT, 5): Rejected(Reason.BAD_RECIPIENT),
-        (Phase.DATA, 4): _BUSY,
-        (Phase.DATA, 5): _NOT_UNDERSTOOD,
-        (Phase.WRITTEN, 4): _BUSY,
-        (Phase.WRITTEN, 5): _NOT_UNDERSTOOD,
+        (SmtpPhase.RECIPIENT, 4): _NOT_NOW,
+        (SmtpPhase.RECIPIENT, 5): Rejected(Reason.BAD_RECIPIENT),
+        (SmtpPhase.DATA, 4): _BUSY,
+        (SmtpPhase.DATA, 5): _NOT_UNDERSTOOD,
+        (SmtpPhase.WRITTEN, 4): _BUSY,
+        (SmtpPhase.WRITTEN, 5): _NOT_UNDERSTOOD,
     }
 )
 """What the first digit proves when no row matches. Any other digit is nonsense."""
 
 
-def goes_on(phase: Phase, reply: Reply) -> bool:
+def goes_on(phase: SmtpPhase, reply: SmtpReply) -> bool:
     """Whether the answer is the one that this phase hopes for."""
     return reply.code in _ACCEPTED[phase]
 
 
-def refusal(phase: Phase, reply: Reply, secrets: Iterable[str] = (), *, about: str = "") -> Outcome:
+def refusal(
+    phase: SmtpPhase, reply: SmtpReply, secrets: Iterable[str] = (), *, about: str = ""
+) -> Outcome:
     """What an answer proves with which a dialogue does not go on.
 
     ``about`` is what was refused, for the caller. ``secrets`` are taken out of the server's words.
     """
     known = (row.outcome for row in _ANSWERS if row.matches(phase, reply))
-    by_class = _BY_CLASS.get((phase, reply.code // 100), FAILURES[phase, Failure.NONSENSE])
+    by_class = _BY_CLASS.get((phase, reply.code // 100), FAILURES[phase, SmtpFailure.NONSENSE])
     words = f"{about}: {reply}" if about else str(reply)
     return _explained(next(known, by_class), presentable(words, secrets))
 
 
-def verdict(reply: Reply, secrets: Iterable[str] = ()) -> Outcome:
+def verdict(reply: SmtpReply, secrets: Iterable[str] = ()) -> Outcome:
     """What the answer to a whole message proves: 250 is sent, and nothing else. ``secrets`` are
     no message's name, whatever the server says.
 
     To every recipient, since a message is written only after all of them have been accepted.
     """
-    if goes_on(Phase.WRITTEN, reply):
+    if goes_on(SmtpPhase.WRITTEN, reply):
         name = _queue_id(reply.text)
         leaks = name is not None and redacted(name, secrets) != name
         return Sent(None if leaks else name, NOBODY_REFUSED)
-    return refusal(Phase.WRITTEN, reply, secrets)
+    return refusal(SmtpPhase.WRITTEN, reply, secrets)
 
 
 def _explained(outcome: Outcome, detail: str | None) -> Outcome:

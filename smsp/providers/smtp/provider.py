@@ -13,7 +13,7 @@ from datetime import datetime
 import trio
 
 from actors import Progress
-from smsp.mail import Mailbox, Send
+from smsp.mail import Mailbox, Submission
 from smsp.mail.outcome import Blame, NotSent, Outcome, Reason
 from smsp.providers.encoding import mime
 from smsp.providers.encoding.body import AnyBody
@@ -22,7 +22,7 @@ from smsp.providers.http.encoding import ENCODERS_MAX, is_large
 from smsp.providers.poll import poll
 from smsp.providers.smtp.envelope import envelope_of, transparent_body
 from smsp.providers.smtp.session import Terms
-from smsp.providers.smtp.transaction import Dialogue
+from smsp.providers.smtp.transaction import Transaction
 
 
 def _encoders() -> trio.CapacityLimiter:
@@ -43,17 +43,17 @@ class SmtpProvider:
     dial: Dial = dial_tcp
     encoders: trio.CapacityLimiter = field(default_factory=_encoders, repr=False)
 
-    async def send(self, send: Send, progress: Progress) -> Outcome:
+    async def send(self, submission: Submission, progress: Progress) -> Outcome:
         """Make the attempt; ``progress`` is told the moment the dot that ends it is written.
 
         When this is cancelled, the connection is closed by the time it raises.
         """
         try:
-            envelope = envelope_of(send.mail)
+            envelope = envelope_of(submission.mail)
         except ValueError:
             return NotSent(Reason.INVALID_REQUEST, Blame.NOBODY)
-        text, size_bytes = await self._built(send)
-        dialogue = Dialogue(self.terms, self.dial)
+        text, size_bytes = await self._built(submission)
+        dialogue = Transaction(self.terms, self.dial)
         try:
             return await dialogue.deliver(envelope, text, size_bytes, progress.commit)
         finally:
@@ -63,17 +63,19 @@ class SmtpProvider:
         """Everything but the message: up to the poll address as a recipient. Sends nothing."""
         dummy = poll(self.poll_address)
         size_bytes = len(mime.build(dummy))
-        return await Dialogue(self.terms, self.dial).rehearse(envelope_of(dummy.mail), size_bytes)
+        return await Transaction(self.terms, self.dial).rehearse(
+            envelope_of(dummy.mail), size_bytes
+        )
 
-    async def _built(self, send: Send) -> tuple[AnyBody, int]:
+    async def _built(self, submission: Submission) -> tuple[AnyBody, int]:
         """The message as it travels, and its length before dots are doubled (RFC 1870 §6). A large
         one in a thread, so that nobody else waits for it."""
         date = self.now()
 
         def build() -> tuple[AnyBody, int]:
-            message = mime.body_of(send, date=date)
+            message = mime.body_of(submission, date=date)
             return transparent_body(message), len(message)
 
-        if not is_large(send.mail):
+        if not is_large(submission.mail):
             return build()
         return await trio.to_thread.run_sync(build, limiter=self.encoders)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from smsp.providers.smtp.phases import NotSmtp, Reply
+from smsp.providers.smtp.phases import NotSmtp, SmtpReply
 
 LINE_BYTES_MAX = 8192
 LINES_MAX = 100
@@ -39,7 +39,7 @@ class Replies:
         """More has come."""
         self._come += data
 
-    def next(self) -> Reply | None:
+    def next(self) -> SmtpReply | None:
         """The next reply, ``None`` while it is not whole. Raises :class:`NotSmtp` for anything
         that is none, or is too long to be one."""
         while (line := self._line()) is not None:
@@ -67,13 +67,13 @@ class Replies:
         self._reply_bytes += end
         return line
 
-    def _whole(self) -> Reply:
-        reply = Reply(int(self._code), b"\n".join(self._lines).decode("utf-8", "replace"))
+    def _whole(self) -> SmtpReply:
+        reply = SmtpReply(int(self._code), b"\n".join(self._lines).decode("utf-8", "replace"))
         self._lines, self._code, self._reply_bytes = [], b"", 0
         return reply
 
 
-def extensions(hello: Reply) -> Mapping[str, str]:
+def extensions(hello: SmtpReply) -> Mapping[str, str]:
     """What a server offers in its answer to ``EHLO``: keyword, in lower case, and parameters.
 
     ``AUTH`` may stand there twice, once as ``AUTH=…``, for clients older than RFC 4954.

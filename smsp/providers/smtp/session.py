@@ -23,14 +23,14 @@ from smsp.mail.outcome import Outcome
 from smsp.providers.encoding.body import PIECE_BYTES, AnyBody, pieces
 from smsp.providers.http.connection import Dial
 from smsp.providers.smtp.auth import spoken
-from smsp.providers.smtp.connection import Connection
+from smsp.providers.smtp.connection import SmtpConnection
 from smsp.providers.smtp.envelope import END
 from smsp.providers.smtp.phases import (
     FAILURES,
-    Failure,
     NotSmtp,
-    Phase,
-    Reply,
+    SmtpFailure,
+    SmtpPhase,
+    SmtpReply,
     failed,
     goes_on,
     refusal,
@@ -70,10 +70,10 @@ class Terms:
 class Session:
     """One connection. To be held once; whatever is done in it is a step of what is held."""
 
-    _connection: Connection
+    _connection: SmtpConnection
 
     def __init__(self, terms: Terms, dial: Dial) -> None:
-        self.phase = Phase.CONNECTING
+        self.phase = SmtpPhase.CONNECTING
         """How far it has come."""
         self.until = inf
         """The moment by which all that is asked must be answered, on the run's clock."""
@@ -97,30 +97,30 @@ class Session:
         except (OSError, NotSmtp) as error:
             return failed(self.phase, error)
         except trio.BrokenResourceError:
-            return FAILURES[self.phase, Failure.BROKEN]
+            return FAILURES[self.phase, SmtpFailure.BROKEN]
         finally:
-            if self.phase is not Phase.CONNECTING:
+            if self.phase is not SmtpPhase.CONNECTING:
                 self._connection.close()
         assert self._scope.cancelled_caught, "no step has decided"
-        return FAILURES[self.phase, Failure.TIMED_OUT]
+        return FAILURES[self.phase, SmtpFailure.TIMED_OUT]
 
     # -- the beginning
 
     async def connect(self) -> None:
         """Make the connection."""
         self._grant()
-        self._connection = Connection(await self._dial(self._terms.host, self._terms.port))
-        self.phase = Phase.GREETING
+        self._connection = SmtpConnection(await self._dial(self._terms.host, self._terms.port))
+        self.phase = SmtpPhase.GREETING
 
     async def secure(self) -> None:
         """Go on in TLS."""
-        self.phase = Phase.SECURING
+        self.phase = SmtpPhase.SECURING
         self._grant()
         await self._connection.secure(self._terms.tls, self._terms.host)
 
     async def greeted(self) -> Outcome | None:
         """The server speaks first."""
-        self.phase = Phase.GREETING
+        self.phase = SmtpPhase.GREETING
         self._grant()
         return await self.judged(await self._connection.hear())
 
@@ -131,31 +131,31 @@ class Session:
 
     # -- one command and its answer
 
-    async def ask(self, phase: Phase, command: str, encoding: str = "ascii") -> Reply:
+    async def ask(self, phase: SmtpPhase, command: str, encoding: str = "ascii") -> SmtpReply:
         """Say one line and hear the answer."""
         self.phase = phase
         self._grant()
         return await self._connection.ask(command, encoding)
 
     async def expect(
-        self, phase: Phase, command: str, encoding: str = "ascii", *, about: str = ""
+        self, phase: SmtpPhase, command: str, encoding: str = "ascii", *, about: str = ""
     ) -> Outcome | None:
         """Likewise, and judge the answer."""
         return await self.judged(await self.ask(phase, command, encoding), about=about)
 
-    async def judged(self, reply: Reply, *, about: str = "") -> Outcome | None:
+    async def judged(self, reply: SmtpReply, *, about: str = "") -> Outcome | None:
         """Go on, or leave."""
         if goes_on(self.phase, reply):
             return None
         outcome = refusal(self.phase, reply, self.secrets, about=about)
-        in_transaction = self.phase in (Phase.RECIPIENT, Phase.DATA)
+        in_transaction = self.phase in (SmtpPhase.RECIPIENT, SmtpPhase.DATA)
         return await (self.abort(outcome) if in_transaction else self.leave(outcome))
 
     # -- the message
 
     async def write(self, text: AnyBody) -> None:
         """All but the line with the dot."""
-        self.phase = Phase.WRITING
+        self.phase = SmtpPhase.WRITING
         for piece in pieces(text):
             self._grant()
             await self._connection.write(piece)
@@ -170,7 +170,7 @@ class Session:
         await trio.lowlevel.checkpoint_if_cancelled()
         await self._connection.write(END)
         commit()
-        self.phase, self._scope.deadline = Phase.WRITTEN, inf
+        self.phase, self._scope.deadline = SmtpPhase.WRITTEN, inf
         return await self.leave(verdict(await self._connection.hear(), self.secrets))
 
     # -- farewell. What is known is known: whatever goes wrong now changes nothing.

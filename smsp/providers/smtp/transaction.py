@@ -27,7 +27,7 @@ from smsp.providers.encoding.body import AnyBody
 from smsp.providers.http.connection import Dial
 from smsp.providers.smtp.auth import CHALLENGE, CHALLENGES_MAX, Login, login_by
 from smsp.providers.smtp.envelope import Envelope, parameters
-from smsp.providers.smtp.phases import NotSmtp, Phase, Reply
+from smsp.providers.smtp.phases import NotSmtp, SmtpPhase, SmtpReply
 from smsp.providers.smtp.replies import extensions
 from smsp.providers.smtp.session import Session, Step, Terms
 
@@ -45,7 +45,7 @@ _NO_MECHANISM = NotSent(
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
-class Dialogue:
+class Transaction:
     """One connection, and what is said there. To be held once."""
 
     def __init__(self, terms: Terms, dial: Dial) -> None:
@@ -54,7 +54,7 @@ class Dialogue:
         self._offered = _NOTHING
 
     @property
-    def phase(self) -> Phase:
+    def phase(self) -> SmtpPhase:
         """How far it has come."""
         return self._session.phase
 
@@ -95,7 +95,7 @@ class Dialogue:
 
     async def _hello(self) -> Outcome | None:
         """What was offered in clear text is forgotten when asked for again (RFC 3207 §4.2)."""
-        reply = await self._session.ask(Phase.HELLO, f"EHLO {self._session.introduction}")
+        reply = await self._session.ask(SmtpPhase.HELLO, f"EHLO {self._session.introduction}")
         self._offered = extensions(reply)
         return await self._session.judged(reply)
 
@@ -103,7 +103,7 @@ class Dialogue:
         """No falling back to clear text, whether a server or somebody on the way asks for it."""
         if "starttls" not in self._offered:
             return await self._session.leave(_NO_STARTTLS)
-        return await self._session.expect(Phase.SECURING, "STARTTLS")
+        return await self._session.expect(SmtpPhase.SECURING, "STARTTLS")
 
     async def _log_in(self) -> Outcome | None:
         if self._terms.login is None:
@@ -113,8 +113,8 @@ class Dialogue:
             return await self._session.leave(_NO_MECHANISM)
         return await self._session.judged(await self._answer_to(login))
 
-    async def _answer_to(self, login: Login) -> Reply:
-        reply = await self._session.ask(Phase.AUTH, login.command)
+    async def _answer_to(self, login: Login) -> SmtpReply:
+        reply = await self._session.ask(SmtpPhase.AUTH, login.command)
         for _ in range(CHALLENGES_MAX):
             if reply.code != CHALLENGE:
                 return reply
@@ -123,7 +123,7 @@ class Dialogue:
             except ValueError as error:
                 raise NotSmtp from error
             self._session.secrets += (response,)
-            reply = await self._session.ask(Phase.AUTH, response)
+            reply = await self._session.ask(SmtpPhase.AUTH, response)
         if reply.code == CHALLENGE:
             raise NotSmtp
         return reply
@@ -134,14 +134,14 @@ class Dialogue:
         timeouts = ENVELOPE_TIMEOUTS + len(envelope.recipients) / RECIPIENTS_PER_TIMEOUT
         self._session.until = trio.current_time() + timeouts * self._terms.timeout_s
         words = (f"MAIL FROM:<{envelope.sender}>", *parameters(envelope, size_bytes, self._offered))
-        return await self._session.expect(Phase.SENDER, " ".join(words), envelope.encoding)
+        return await self._session.expect(SmtpPhase.SENDER, " ".join(words), envelope.encoding)
 
     async def _recipient(self, address: str, encoding: str) -> Outcome | None:
         command = f"RCPT TO:<{address}>"
-        return await self._session.expect(Phase.RECIPIENT, command, encoding, about=address)
+        return await self._session.expect(SmtpPhase.RECIPIENT, command, encoding, about=address)
 
     async def _message(self, text: AnyBody, commit: Callable[[], None]) -> Outcome:
-        refused = await self._session.expect(Phase.DATA, "DATA")
+        refused = await self._session.expect(SmtpPhase.DATA, "DATA")
         if refused is not None:
             return refused
         self._session.until = inf

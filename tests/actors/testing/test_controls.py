@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 import trio
 
-from actors.testing import Failure, Report, always, cancellable, choose, explore, replay, rng
+from actors.testing import FailedSchedule, Report, always, cancellable, choose, explore, replay, rng
 
 checkpoint = trio.lowlevel.checkpoint
 
@@ -204,6 +204,6 @@ def walk_to_cancellation(**options: object) -> set[int]:
     return reached
 
 
-def failure_of(report: Report) -> Failure:
+def failure_of(report: Report) -> FailedSchedule:
     assert report.failure is not None, report
     return report.failure

@@ -7,7 +7,7 @@ import pytest
 import trio
 from trio._core import _run
 
-from actors.testing import Failure, NotReproducible, Report, explore, replay
+from actors.testing import FailedSchedule, NotReproducible, Report, explore, replay
 from tests.actors.testing.gallery import double_probe
 
 
@@ -284,6 +284,6 @@ async def _raise(error: Exception) -> None:
     raise error
 
 
-def failure_of(report: Report) -> Failure:
+def failure_of(report: Report) -> FailedSchedule:
     assert report.failure is not None, report
     return report.failure

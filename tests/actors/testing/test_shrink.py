@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from actors.testing.decisions import Decision, Kind
-from actors.testing.shrink import Attempt, Shrinker
+from actors.testing.shrink import Shrinker, Trial
 
 
 def test_only_what_is_needed_stays() -> None:
@@ -47,7 +47,7 @@ def test_what_cannot_be_shrunk_is_left() -> None:
     assert places(shrinker.shrink(failing)) == dict.fromkeys(range(12), 1)
 
 
-def program(fails: Callable[[list[int]], bool]) -> Attempt:
+def program(fails: Callable[[list[int]], bool]) -> Trial:
     """Stands for one that makes forty decisions among five tasks each."""
 
     def attempt(answers: Sequence[int]) -> tuple[bool, Sequence[Decision]]:

@@ -20,7 +20,7 @@ from tests.kit.web import (
     KEY,
     SEND_KEY,
     Client,
-    FakeMailroom,
+    FakeDispatcher,
     dispatched,
     fake_services,
     message,
@@ -144,8 +144,8 @@ async def test_bodies_that_do_not_come_take_no_room(nursery, headers):
 async def test_a_body_that_cannot_grow(nursery):
     """It is refused in that moment, 503 ``busy`` and the connection's end, and takes no room any
     more; the one that has the room is read to its end."""
-    mailroom = FakeMailroom()
-    app = create_app(services_with_room_for_one(mailroom=mailroom))
+    dispatcher = FakeDispatcher()
+    app = create_app(services_with_room_for_one(dispatcher=dispatcher))
     first, second = Caller(app), Caller(app)
     for caller in (first, second):
         nursery.start_soon(caller.exchange)
@@ -156,7 +156,7 @@ async def test_a_body_that_cannot_grow(nursery):
     assert first.status is None
     assert (second.status, second.json["code"]) == (503, "busy")
     assert (second.headers["retry-after"], second.headers["connection"]) == ("1", "close")
-    assert mailroom.sends == []
+    assert dispatcher.sends == []
     first.says(BODY[ROOM // 2 :])
     await wait_all_tasks_blocked()
     assert first.status == 200
@@ -194,7 +194,7 @@ async def test_a_message_is_held_until_it_is_dispatched(nursery):
         await finish.wait()
         return dispatched()
 
-    client = Client(services_with_room_for_one(mailroom=FakeMailroom(slowly)))
+    client = Client(services_with_room_for_one(dispatcher=FakeDispatcher(slowly)))
     nursery.start_soon(client.post)
     await wait_all_tasks_blocked()
     assert (await client.post()).status == 503
@@ -202,7 +202,7 @@ async def test_a_message_is_held_until_it_is_dispatched(nursery):
     await wait_all_tasks_blocked()
     nursery.start_soon(client.post)
     await wait_all_tasks_blocked()
-    assert len(client.services.mailroom.sends) == 2
+    assert len(client.services.dispatcher.sends) == 2
 
 
 async def broken(_send):
@@ -231,7 +231,7 @@ async def test_given_back_after_an_answer(request_of, status):
 
 async def test_given_back_after_a_bug():
     """A bug behind the route costs one request and no room."""
-    client = Client(services_with_room_for_one(mailroom=FakeMailroom(broken)))
+    client = Client(services_with_room_for_one(dispatcher=FakeDispatcher(broken)))
     assert [(await client.post()).status for _ in range(2)] == [500, 500]
 
 

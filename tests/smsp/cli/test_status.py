@@ -12,11 +12,11 @@ import trio
 from rich.console import Console
 from trio.testing import wait_all_tasks_blocked
 
-from actors.notices import Failure
-from smsp.cli.status import KeyRefused, NoAnswer, Node, Screen, follow, show
+from actors.notices import LastFailure
+from smsp.cli.status import KeyRefused, Node, NodeUnreachable, Screen, follow, show
 from smsp.cli.status_table import WIDE, span
 from smsp.web.replies import snapshot_json
-from tests.kit.web import KEY, NOW, FakeMailroom, fake_services, snapshot
+from tests.kit.web import KEY, NOW, FakeDispatcher, fake_services, snapshot
 
 URL = "http://smsp.example"
 DATE = "Fri, 02 Jan 2026 12:00:00 GMT"
@@ -24,7 +24,7 @@ DATE = "Fri, 02 Jan 2026 12:00:00 GMT"
 
 def told(*snapshots, status="ok"):
     """The answers of a node with these circuits, by path."""
-    services = fake_services(mailroom=FakeMailroom(snapshots=snapshots))
+    services = fake_services(dispatcher=FakeDispatcher(snapshots=snapshots))
     listed = {"providers": [snapshot_json(one, services) for one in snapshots]}
     return {"/healthcheck": {"status": status}, "/providers": listed}
 
@@ -92,7 +92,9 @@ async def test_a_narrow_terminal_shows_the_first_columns(mock_clock):
 
 async def test_json_is_what_the_node_said(mock_clock):
     """Programs get the status and the snapshots as they came."""
-    answers = told(snapshot("mailgun", last_failure=Failure(-1.0, "timeout")), status="degraded")
+    answers = told(
+        snapshot("mailgun", last_failure=LastFailure(-1.0, "timeout")), status="degraded"
+    )
     text, up = await shown(node_that_says(answers), as_json=True)
     assert up
     assert json.loads(text) == {"status": "degraded", **answers["/providers"]}
@@ -109,7 +111,7 @@ async def test_down_is_what_scripts_ask_for(mock_clock, status, word):
 
 @pytest.mark.parametrize(
     ("status", "error", "words"),
-    [(401, KeyRefused, "key"), (403, KeyRefused, "observe"), (502, NoAnswer, "502")],
+    [(401, KeyRefused, "key"), (403, KeyRefused, "observe"), (502, NodeUnreachable, "502")],
 )
 async def test_an_answer_that_is_none(status, error, words):
     """It is told what to do about it: another key, or another try."""
@@ -120,7 +122,7 @@ async def test_an_answer_that_is_none(status, error, words):
 async def test_somebody_else_answers():
     """A web server that is no SMSP is told from one."""
     strange = httpx.Response(200, json={"status": "fine"}, headers={"Date": DATE})
-    with pytest.raises(NoAnswer, match="no SMSP"):
+    with pytest.raises(NodeUnreachable, match="no SMSP"):
         await shown(Node(URL, KEY, httpx.MockTransport(lambda _: strange)))
 
 
@@ -130,7 +132,7 @@ async def test_nobody_answers():
     def refuse(_request):
         raise httpx.ConnectError("refused")
 
-    with pytest.raises(NoAnswer, match="refused"):
+    with pytest.raises(NodeUnreachable, match="refused"):
         await shown(Node(URL, KEY, httpx.MockTransport(refuse)))
 
 

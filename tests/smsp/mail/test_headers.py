@@ -7,7 +7,7 @@ import pytest
 
 from smsp.mail import Mail
 from smsp.mail.headers import excerpt
-from smsp.mail.parsing import Fault, InvalidMessage, parse
+from smsp.mail.parsing import FieldError, InvalidMessage, parse
 from tests.kit.wire import MINIMAL, faults, fields_at_fault, read
 
 RESERVED = "is reserved and can't be set as a custom header"
@@ -80,7 +80,7 @@ def test_adapters_reserve_further_headers(name):
     body = orjson.dumps({**MINIMAL, "headers": {name: "1"}})
     assert isinstance(parse(body), Mail)
     assert parse(body, control_headers=("X-New-*", "x-one")) == InvalidMessage(
-        (Fault(f"headers.{name}", RESERVED),)
+        (FieldError(f"headers.{name}", RESERVED),)
     )
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from smsp.mail import Attachment, Mail, Mailbox, Send, fingerprint, is_large
+from smsp.mail import Attachment, Mail, Mailbox, Submission, fingerprint, is_large
 from smsp.mail.mime_size import mime_bytes
 
 ALICE = Mailbox("alice", "bücher.example", "xn--bcher-kva.example", "Alice")
@@ -66,7 +66,7 @@ def test_a_message_can_not_be_changed():
 
 def test_every_attempt_carries_the_same_message_id():
     """It is made of our id and the sender's domain, so a receiver can tell a duplicate."""
-    send = Send(UUID("12345678-1234-4234-8234-123456789abc"), Mail(sender=ALICE, to=(BOB,)))
+    send = Submission(UUID("12345678-1234-4234-8234-123456789abc"), Mail(sender=ALICE, to=(BOB,)))
     assert send.message_id == "<12345678-1234-4234-8234-123456789abc@xn--bcher-kva.example>"
 
 

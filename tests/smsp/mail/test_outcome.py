@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from actors import Refusal
 from smsp.mail.outcome import (
     Attempt,
+    AttemptRefused,
     Blame,
     NotSent,
     Reason,
-    Refused,
     Rejected,
     Sent,
     Unknown,
@@ -37,8 +37,8 @@ INTERESTING = (
     NotSent(Reason.DEADLINE, Blame.NOBODY),
     Unknown(Reason.TIMEOUT),
     Unknown(Reason.DEADLINE, Blame.NOBODY),
-    Refused(Reason.OPEN),
-    Refused(Reason.FULL),
+    AttemptRefused(Reason.OPEN),
+    AttemptRefused(Reason.FULL),
 )
 reasons = st.sampled_from(Reason)
 blames = st.sampled_from(Blame)
@@ -48,7 +48,7 @@ results = st.one_of(
     st.builds(Rejected, reasons),
     st.builds(NotSent, reasons, blames),
     st.builds(Unknown, reasons),
-    st.builds(Refused, st.sampled_from(Refusal).map(lambda refusal: Reason(refusal.value))),
+    st.builds(AttemptRefused, st.sampled_from(Refusal).map(lambda refusal: Reason(refusal.value))),
 )
 
 
@@ -126,7 +126,7 @@ def test_all_tried_by_default():
         (Rejected(Reason.BAD_CONTENT), "rejected"),
         (NotSent(Reason.POOL_WAIT, Blame.NOBODY), "not_sent"),
         (Unknown(Reason.TIMEOUT), "unknown"),
-        (Refused(Reason.OPEN), "refused"),
+        (AttemptRefused(Reason.OPEN), "refused"),
     ],
 )
 def test_word(result, spelt):

@@ -11,7 +11,7 @@ from smsp.mail import Mail, Mailbox
 from smsp.mail.parsing import (
     FAULTS_MAX,
     EmailMessage,
-    Fault,
+    FieldError,
     InvalidJson,
     InvalidMessage,
     parse,
@@ -84,7 +84,7 @@ def test_a_body_that_is_not_json_says_so(body):
 @pytest.mark.parametrize("body", [b"null", b"[]", b'"a"', b"1", b"true"])
 def test_json_that_is_no_object_is_a_fault_of_the_whole_message(body):
     """It has no field to name."""
-    assert parse(body) == InvalidMessage((Fault("", "must be an object"),))
+    assert parse(body) == InvalidMessage((FieldError("", "must be an object"),))
 
 
 # What is refused, by field
@@ -93,7 +93,7 @@ def test_json_that_is_no_object_is_a_fault_of_the_whole_message(body):
 def test_the_two_required_fields_are_asked_for_together():
     """All faults are told at once."""
     assert parse(b"{}") == InvalidMessage(
-        (Fault("fromaddress", "is required"), Fault("toaddress", "is required"))
+        (FieldError("fromaddress", "is required"), FieldError("toaddress", "is required"))
     )
 
 
@@ -146,8 +146,8 @@ def test_only_the_first_faults_are_told():
 
 def test_a_fault_reads_as_a_sentence():
     """The message continues the field's name; a fault of the whole says so."""
-    assert str(Fault("toaddress[2]", "must be a string")) == "toaddress[2] must be a string"
-    assert str(Fault("", "must be an object")) == "The message must be an object"
+    assert str(FieldError("toaddress[2]", "must be a string")) == "toaddress[2] must be a string"
+    assert str(FieldError("", "must be an object")) == "The message must be an object"
     assert str(parse(b"{}")) == "fromaddress is required; toaddress is required"
 
 

@@ -11,7 +11,7 @@ import pytest
 from smsp.providers import security_layer
 from smsp.providers.encoding import body
 from smsp.providers.http import encoding, exchange, pool
-from smsp.providers.http.http1 import Answers
+from smsp.providers.http.http1 import ResponseParser
 from smsp.providers.smtp import replies as smtp_replies
 from smsp.providers.smtp import transaction
 from smsp.providers.smtp.phases import NotSmtp
@@ -64,7 +64,7 @@ def test_bounds():
 def test_a_head_of_64_kib(interim):
     """So much may be said around a body, with all interim answers, and is heard; not a byte more
     before its end."""
-    answers = Answers()
+    answers = ResponseParser()
     start = b"HTTP/1.1 103 Hints\r\n\r\n" if interim else b""
     head = start + b"HTTP/1.1 200 OK\r\nX: "
     answers.feed(head + b"a" * (64 * KIB - len(head)))
@@ -78,7 +78,7 @@ def test_a_head_of_64_kib(interim):
 
 def test_each_piece_of_a_body_begins_anew():
     """What is said around it is bounded between two of its pieces."""
-    answers = Answers()
+    answers = ResponseParser()
     answers.feed(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
     for _ in range(3):
         answers.feed(b"1;" + b"a" * 60 * KIB)

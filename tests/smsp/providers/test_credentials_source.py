@@ -13,16 +13,16 @@ from smsp.mail.outcome import Blame, NotSent, Reason, Sent
 from smsp.providers import KINDS
 from smsp.providers.adapters.ses import Ses
 from smsp.providers.aws import DefaultChain
-from smsp.providers.credentials_source import Borrower
+from smsp.providers.credentials_source import CredentialsCache
 from smsp.providers.http.provider import HttpProvider
-from smsp.providers.protocols import Loan
+from smsp.providers.protocols import TemporaryCredentials
 from tests.kit.environments import KEY, mistakes_in
 from tests.kit.far_http import Answer, Far, Script
 from tests.kit.mails import mailbox, send
 from tests.smsp.providers.http.test_provider import CountedProgress
 
 POLL = mailbox("poll@example.com")
-LOAN = Loan("AKIDLENT", "lent-secret", "lent-token")
+LOAN = TemporaryCredentials("AKIDLENT", "lent-secret", "lent-token")
 NOT_LENT = NotSent(Reason.NO_CREDENTIALS, Blame.PROVIDER)
 PATIENCE_S = 60.0
 TAKEN = Script(answer=Answer(200, {}, (b'{"MessageId": "m-1"}',)))
@@ -32,12 +32,12 @@ TAKEN = Script(answer=Answer(200, {}, (b'{"MessageId": "m-1"}',)))
 class Bank:
     """Lends what it has."""
 
-    loans: list[Loan | None] = field(default_factory=list)
+    loans: list[TemporaryCredentials | None] = field(default_factory=list)
 
     def missing(self):
         return None
 
-    def lend(self):
+    def fetch(self):
         return self.loans.pop(0)
 
 
@@ -50,7 +50,7 @@ class SlowBank:
     def missing(self):
         return None
 
-    def lend(self):
+    def fetch(self):
         self.opens.wait(PATIENCE_S)
         return LOAN
 
@@ -60,12 +60,12 @@ class BorrowingSes(Ses):
 
     bank = None
 
-    def lender(self):
+    def credentials_source(self):
         return self.bank
 
 
 def ses_of(bank) -> Ses:
-    """SES without keys, in front of this lender."""
+    """SES without keys, in front of this source."""
     kind = type("BorrowingSes", (BorrowingSes,), {"bank": bank})
     return kind(region="eu-west-1")
 
@@ -78,7 +78,9 @@ def provider_of(adapter, far) -> HttpProvider:
 async def test_a_message_is_signed_with_what_is_lent():
     """Each call with the credentials in force when it begins."""
     far = Far(TAKEN, TAKEN)
-    provider = provider_of(ses_of(Bank([LOAN, Loan("AKIDOTHER", "other-secret")])), far)
+    provider = provider_of(
+        ses_of(Bank([LOAN, TemporaryCredentials("AKIDOTHER", "other-secret")])), far
+    )
     for _ in range(2):
         assert await provider.send(send(), CountedProgress()) == Sent("m-1")
     first, second = (seen.request.headers for seen in far.seen)
@@ -124,8 +126,8 @@ async def test_a_slow_lender_is_not_waited_for(autojump_clock):
 async def test_keys_in_the_settings_are_nobody_s_to_lend():
     """With them the adapter is complete as it is."""
     own = Ses(access_key_id="AKIDEXAMPLE", secret_access_key="ses-secret", region="eu-west-1")
-    assert own.lender() is None
-    assert await Borrower(own, 1.0).adapter() is own
+    assert own.credentials_source() is None
+    assert await CredentialsCache(own, 1.0).adapter() is own
 
 
 # -- AWS's default chain
@@ -137,18 +139,18 @@ def test_the_chain_reads_what_aws_defines(monkeypatch, tmp_path):
     profile.write_text("[default]\naws_access_key_id = AKIDFILE\naws_secret_access_key = abc\n")
     _only_this(monkeypatch, profile)
     chain = DefaultChain()
-    assert chain.lend() == Loan("AKIDFILE", "abc")
+    assert chain.fetch() == TemporaryCredentials("AKIDFILE", "abc")
     profile.unlink()
-    assert chain.lend() == Loan("AKIDFILE", "abc")
+    assert chain.fetch() == TemporaryCredentials("AKIDFILE", "abc")
 
 
 def test_an_empty_or_broken_chain_lends_nothing(monkeypatch, tmp_path):
     """It is no bug of ours that AWS's own settings are wrong."""
     profile = tmp_path / "credentials"
     _only_this(monkeypatch, profile)
-    assert DefaultChain().lend() is None
+    assert DefaultChain().fetch() is None
     profile.write_text("[default]\naws_access_key_id = AKIDFILE\n")
-    assert DefaultChain().lend() is None
+    assert DefaultChain().fetch() is None
 
 
 def test_without_the_extra_the_keys_are_required(monkeypatch):

@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsp.mail import Attachment, Mail, Send
+from smsp.mail import Attachment, Mail, Submission
 from smsp.mail.outcome import Reason
 from smsp.mail.parsing import InvalidMessage, parse
 from smsp.providers import KINDS
@@ -165,7 +165,7 @@ def test_quotes_stay_quotes(kind):
     )
     assert isinstance(mail, Mail)
     assert why_not_carried(mail, limits_of(kind)) is None
-    message = Send(SEND_ID, mail)
+    message = Submission(SEND_ID, mail)
     if kind == "smtp":
         assert envelope_of(mail).recipients == ('"b. ob"@example.org',)
         addresses = [each.addr_spec for each in mime_of(message)["To"].addresses]
@@ -201,7 +201,7 @@ def head_of(call: HttpCall) -> list[tuple[str, str]]:
     return [(name, value.partition("; boundary=")[0]) for name, value in call.headers]
 
 
-def mime_of(message: Send) -> EmailMessage:
+def mime_of(message: Submission) -> EmailMessage:
     """What a receiver reads of a MIME message of ours."""
     return read(mime.build(message))
 

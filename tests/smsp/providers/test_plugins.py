@@ -12,7 +12,7 @@ from smsp.providers import KINDS
 from smsp.providers.plugins import GROUP, find_kinds
 from smsp.settings import SettingsError, load
 from smsp.telemetry.log import Telemetry
-from smsp.wiring import house
+from smsp.wiring import application
 from tests.kit.environments import KEY, MAILGUN
 from tests.kit.web import FakeLog
 
@@ -124,7 +124,7 @@ async def test_its_control_headers_are_refused_too(site, autojump_clock):
     """As soon as it is used, no caller may steer it."""
     site.install("acme-mail", ADAPTER, acme="Acme")
     settings = load(environ_of("acme", ACME_API_KEY="acme-secret"))
-    async with house(settings, Telemetry(FakeLog())) as built:
+    async with application(settings, Telemetry(FakeLog())) as built:
         headers = built.services.control_headers
     assert "X-Acme-*" in headers
     assert {header for kind in KINDS.values() for header in kind.control_headers} <= set(headers)

@@ -17,8 +17,8 @@ from smsp.providers.security_layer import (
     HANDSHAKE_BYTES_MAX,
     SILENCE_BYTES_MAX,
     Plain,
-    State,
     Tls,
+    TlsState,
     client_context,
 )
 from smsp.tcp_stream import RECEIVE_BYTES
@@ -73,7 +73,7 @@ class Server:
             else:
                 self._say()
                 self.hear()
-                assert self.client.state is State.OPEN
+                assert self.client.state is TlsState.OPEN
                 return self.client
 
     def says(self, *records):
@@ -121,7 +121,7 @@ def test_all_that_has_come_is_told(server):
     client = server.shake_hands()
     data = server.says(b"a" * 16_384, b"b", b"c" * 100) + server.takes_leave()
     assert client.receive(data) == b"a" * 16_384 + b"b" + b"c" * 100
-    assert client.state is State.CLOSED
+    assert client.state is TlsState.CLOSED
     assert client.receive(b"more") == b""
 
 
@@ -145,7 +145,7 @@ def test_an_end_without_close_notify(server, cut):
     data = server.says(b"hello")
     assert client.receive(b"" if cut == 0 else data[:cut]) == b""
     client.receive(b"")
-    assert client.state is State.TRUNCATED
+    assert client.state is TlsState.TRUNCATED
     assert not client.at_rest
     assert "close_notify" in client.error
 
@@ -156,18 +156,18 @@ def test_what_was_said_before_it_failed_is_told(server):
     assert (
         client.receive(server.says(b"hello") + b"HTTP/1.1 200 OK\r\n\r\n" + bytes(100)) == b"hello"
     )
-    assert client.state is State.FAILED
+    assert client.state is TlsState.FAILED
     assert not client.at_rest
     assert client.receive(server.says(b"more")) == b""
     client.send(b"hello")
-    assert client.state is State.FAILED
+    assert client.state is TlsState.FAILED
 
 
 def test_a_handshake_without_an_end():
     """More of it than the longest that is taken is not read."""
     client = Tls(CONTEXT, HOST)
     read = 0
-    while client.state is State.HANDSHAKE:
+    while client.state is TlsState.HANDSHAKE:
         # A record of warnings: OpenSSL passes over some of them, and here nobody waits for more.
         client.receive(b"\x16\3\3\x3f\xff" + bytes([2, 1, 0, 0]) + bytes(0x3FFF - 4))
         read += 0x3FFF + 5
@@ -195,7 +195,7 @@ def test_in_the_clear():
     """Every byte is what it is, and the end is an end."""
     plain = Plain()
     assert (plain.send(b"a"), plain.receive(b"b"), plain.at_rest) == (b"a", b"b", True)
-    assert (plain.receive(b""), plain.state, plain.at_rest) == (b"", State.CLOSED, False)
+    assert (plain.receive(b""), plain.state, plain.at_rest) == (b"", TlsState.CLOSED, False)
 
 
 # -- any bytes
@@ -222,7 +222,7 @@ def test_any_bytes_instead_of_a_handshake(data, stream):
     """They fail, without an error of ``ssl`` that anybody would have to catch."""
     client = Tls(CONTEXT, HOST)
     said = fed(client, data.draw(pieces_of(stream)) if stream else [])
-    assert (said, client.state) == (b"", State.FAILED)
+    assert (said, client.state) == (b"", TlsState.FAILED)
     assert client.error
 
 
@@ -235,7 +235,7 @@ def test_any_bytes_after_a_handshake(data, stream, name):
     good = server.says(b"hello")
     pieces = data.draw(pieces_of(good + stream))
     assert fed(client, pieces) == b"hello"
-    assert client.state in (State.TRUNCATED, State.FAILED)
+    assert client.state in (TlsState.TRUNCATED, TlsState.FAILED)
     client.send(b"more")
 
 
@@ -255,7 +255,7 @@ def test_a_changed_bit_of_a_handshake(name, place, change, piece_bytes):
     client = Tls(WAYS[name].client, HOST)
     pieces = [shaken[at : at + piece_bytes] for at in range(0, len(shaken), piece_bytes)]
     assert fed(client, map(bytes, pieces)) == b""
-    assert client.state is State.FAILED
+    assert client.state is TlsState.FAILED
 
 
 @many
@@ -268,7 +268,7 @@ def test_a_changed_bit_of_a_record(data, name):
     stream[data.draw(st.integers(0, len(stream) - 1))] ^= data.draw(st.integers(1, 255))
     said = fed(client, data.draw(pieces_of(bytes(stream))))
     assert said in (b"", b"one", b"onetwo")
-    assert client.state in (State.TRUNCATED, State.FAILED)
+    assert client.state in (TlsState.TRUNCATED, TlsState.FAILED)
 
 
 @many
@@ -279,7 +279,7 @@ def test_any_pieces(data, name):
     client = server.shake_hands()
     stream = server.says(b"one", b"two", b"x" * 1000) + server.takes_leave()
     assert b"".join(map(client.receive, data.draw(pieces_of(stream)))) == b"onetwo" + b"x" * 1000
-    assert client.state is State.CLOSED
+    assert client.state is TlsState.CLOSED
 
 
 # -- words of TLS to itself, to a transport

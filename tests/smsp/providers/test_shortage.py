@@ -14,10 +14,10 @@ import pytest
 from actors import Answered
 from smsp.mail.outcome import Blame, NotSent, Reason, Sent, Unknown
 from smsp.providers.adapters.sendgrid import SendGrid
-from smsp.providers.credentials_source import not_lent
+from smsp.providers.credentials_source import no_credentials
 from smsp.providers.dns import Resolver
 from smsp.providers.http.exchange import Exchange, Interrupted
-from smsp.providers.http.phases import FAILURES, Failure, Phase
+from smsp.providers.http.phases import FAILURES, HttpFailure, Phase
 from smsp.providers.http.provider import HttpProvider
 from smsp.providers.http.transport import Transport
 from smsp.providers.protocols import HttpCall
@@ -85,7 +85,10 @@ def failing(error: Exception) -> Transport:
 async def test_no_connection_for_want_of_a_descriptor() -> None:
     """An exchange tells it from a provider that cannot be reached."""
     call = HttpCall("GET", "http://api.example.com/v3/scopes")
-    for error, failure in [(because_of(NO_ROOMS[0]), Failure.STARVED), (REFUSED, Failure.BROKEN)]:
+    for error, failure in [
+        (because_of(NO_ROOMS[0]), HttpFailure.STARVED),
+        (REFUSED, HttpFailure.BROKEN),
+    ]:
         result = await Exchange(2.0).run(failing(error), call)
         assert result == Interrupted(Phase.CONNECTING, failure)
 
@@ -107,11 +110,11 @@ async def test_a_phase_that_ends_for_want_of_memory(autojump_clock, phase, kind)
         assert circuit.snapshot.last_failure is None
 
 
-@pytest.mark.parametrize("phase", smtp_phases.Phase, ids=lambda phase: phase.name)
+@pytest.mark.parametrize("phase", smtp_phases.SmtpPhase, ids=lambda phase: phase.name)
 @pytest.mark.parametrize("error", [NO_ROOMS[0], because_of(NO_PORT)], ids=repr)
 def test_an_smtp_phase_that_ends_for_want_of_something(phase, error) -> None:
     """The same, though its phases are others."""
-    written = phase is smtp_phases.Phase.WRITTEN
+    written = phase is smtp_phases.SmtpPhase.WRITTEN
     assert smtp_phases.failed(phase, error) == (IN_DOUBT if written else NO_RESOURCES)
     assert smtp_phases.failed(phase, REFUSED).blame is Blame.PROVIDER
 
@@ -192,8 +195,8 @@ async def test_a_resolver_without_a_thread() -> None:
 
 def test_a_lender_without_a_socket() -> None:
     """It finds no credentials, and does not say why."""
-    assert not_lent() == NotSent(Reason.NO_CREDENTIALS, Blame.PROVIDER)
-    assert not_lent(no_descriptors) == NO_RESOURCES
+    assert no_credentials() == NotSent(Reason.NO_CREDENTIALS, Blame.PROVIDER)
+    assert no_credentials(no_descriptors) == NO_RESOURCES
 
 
 async def test_the_next_one_is_sent() -> None:

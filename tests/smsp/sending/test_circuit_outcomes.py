@@ -15,7 +15,7 @@ from actors import (
     Unanswered,
 )
 from actors import Refused as CircuitRefused
-from smsp.mail.outcome import Blame, NotSent, Reason, Refused, Rejected, Sent, Unknown
+from smsp.mail.outcome import AttemptRefused, Blame, NotSent, Reason, Rejected, Sent, Unknown
 from smsp.sending.circuit_outcomes import OutcomeJudge, goes_on, result_of
 
 JUDGE = OutcomeJudge()
@@ -85,7 +85,7 @@ def test_answer(outcome):
 @pytest.mark.parametrize("refusal", Refusal)
 def test_refusal(refusal):
     """Every refusal of a circuit has a reason of its own name, and says nothing of the message."""
-    assert result_of(CircuitRefused(refusal)) == Refused(Reason(refusal.value))
+    assert result_of(CircuitRefused(refusal)) == AttemptRefused(Reason(refusal.value))
     assert JUDGE.word(CircuitRefused(refusal)) == "refused"
 
 

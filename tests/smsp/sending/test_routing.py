@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from smsp.mail.outcome import Blame, NotSent, Reason, Refused, Rejected, Sent, Unknown
+from smsp.mail.outcome import AttemptRefused, Blame, NotSent, Reason, Rejected, Sent, Unknown
 from smsp.providers.protocols import Capabilities
 from smsp.sending.routing import Candidate, Failover, Skipped, by_weight, may_go_on, route
 from tests.kit.mails import mailbox, send
@@ -72,8 +72,8 @@ def test_pin_does_not_widen():
     [
         (Sent(), set()),
         (Rejected(Reason.BAD_CONTENT), set()),
-        (Refused(Reason.OPEN), {Failover.OPEN, Failover.SAFE, Failover.ANY}),
-        (Refused(Reason.FULL), {Failover.OPEN, Failover.SAFE, Failover.ANY}),
+        (AttemptRefused(Reason.OPEN), {Failover.OPEN, Failover.SAFE, Failover.ANY}),
+        (AttemptRefused(Reason.FULL), {Failover.OPEN, Failover.SAFE, Failover.ANY}),
         (NotSent(Reason.CONNECT_FAILED, Blame.PROVIDER), {Failover.SAFE, Failover.ANY}),
         (NotSent(Reason.THROTTLED, Blame.THROTTLE), {Failover.SAFE, Failover.ANY}),
         (NotSent(Reason.REFUSED_4XX, Blame.NOBODY), {Failover.SAFE, Failover.ANY}),

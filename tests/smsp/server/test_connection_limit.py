@@ -6,7 +6,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from smsp.server.connection_limit import Places
+from smsp.server.connection_limit import ConnectionLimit
 
 
 class Caller:
@@ -23,7 +23,7 @@ class Caller:
 @pytest.fixture
 def three():
     """Three callers in a house that has no room for a fourth."""
-    places = Places(3)
+    places = ConnectionLimit(3)
     callers = [Caller() for _ in range(3)]
     assert all(places.arrive(caller) for caller in callers)
     return places, callers
@@ -64,7 +64,7 @@ def test_whoever_leaves_makes_room(three):
 
 def test_the_end():
     """Who is idle goes at once, who waits when it has its answer, and nobody comes any more."""
-    places = Places(3)
+    places = ConnectionLimit(3)
     idle, waiting = Caller(), Caller()
     assert places.arrive(idle)
     assert places.arrive(waiting)
@@ -79,7 +79,7 @@ def test_the_end():
 @pytest.fixture
 def held():
     """Three callers, for whom 100 bytes at most are held."""
-    places = Places(3, 100)
+    places = ConnectionLimit(3, 100)
     callers = [Caller() for _ in range(3)]
     assert all(places.arrive(caller) for caller in callers)
     return places, callers
@@ -134,7 +134,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     def __init__(self):
         super().__init__()
-        self.places = Places(3, 100)
+        self.places = ConnectionLimit(3, 100)
         self.callers = [Caller()]
         self.places.arrive(self.callers[0])
         self.waiting = set()

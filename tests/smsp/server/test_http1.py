@@ -12,7 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsp.server.http1 import HEAD_BYTES_MAX, Answer, End, Fault, Head, Requests
+from smsp.server.http1 import BadRequest, End, RequestParser
+from smsp.server.request_head import HEAD_BYTES_MAX, Head
+from smsp.server.response_writer import ResponseWriter
 from smsp.web.request_target import TARGET_BYTES_MAX
 
 GET = b"GET /livez?x=1 HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -25,7 +27,7 @@ CHUNKED = (
 
 def heard(*pieces, headers_max=100):
     """Everything that these pieces say, with the pieces of a body in one."""
-    requests = Requests(headers_max)
+    requests = RequestParser(headers_max)
     events = []
     for piece in pieces:
         requests.feed(piece)
@@ -192,7 +194,7 @@ def test_what_could_be_read_in_two_ways(wire):
     """400, and nothing after it is read, whichever way the bytes come: no smuggled request."""
     for cut in (1, len(wire) // 2, len(wire) - 1):
         events = heard(wire[:cut], wire[cut:] + GET)
-        assert events == [Fault(HTTPStatus.BAD_REQUEST)]
+        assert events == [BadRequest(HTTPStatus.BAD_REQUEST)]
 
 
 @pytest.mark.parametrize(
@@ -203,7 +205,7 @@ def test_chunks_that_could_be_read_in_two_ways(framing):
     """They end what is read, and no request follows."""
     wire = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + framing + GET
     events = heard(wire)
-    assert events[-1] == Fault(HTTPStatus.BAD_REQUEST)
+    assert events[-1] == BadRequest(HTTPStatus.BAD_REQUEST)
     assert sum(isinstance(event, Head) for event in events) == 1
 
 
@@ -224,7 +226,7 @@ def test_chunks_that_could_be_read_in_two_ways(framing):
 )
 def test_what_we_do_not_speak(wire, status):
     """501 for a method or a coding (RFC 9110, RFC 9112), 400 for another version."""
-    assert heard(wire + GET) == [Fault(status)]
+    assert heard(wire + GET) == [BadRequest(status)]
 
 
 @pytest.mark.parametrize(("number", "refused"), [(100, False), (101, True)])
@@ -232,7 +234,7 @@ def test_headers_max(number, refused):
     """More headers than allowed are 431."""
     lines = b"".join(b"X-%d: a\r\n" % place for place in range(number - 1))
     (first, *_) = heard(GET.replace(b"\r\n\r\n", b"\r\n" + lines + b"\r\n"))
-    assert (first == Fault(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)) == refused
+    assert (first == BadRequest(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)) == refused
 
 
 @pytest.mark.parametrize(
@@ -247,16 +249,16 @@ def test_headers_max(number, refused):
 def test_what_does_not_end(start):
     """What surrounds a body is bounded: 431, and no more is kept."""
     events = heard(start, *[b"a" * 10_000] * (HEAD_BYTES_MAX // 10_000 + 2))
-    assert events[-1] == Fault(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+    assert events[-1] == BadRequest(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
 
 
-TOO_LARGE = Fault(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+TOO_LARGE = BadRequest(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
 
 
 @pytest.mark.parametrize("lines", [b"a:b\r\n", b"a:\r\n", b"x-name: a value\r\n"])
 def test_one_header_too_many_is_refused_at_its_end(lines):
     """It takes no end of the head for that, and no further byte."""
-    requests = Requests(100)
+    requests = RequestParser(100)
     requests.feed(_GET + lines * 99)
     assert requests.next() is None
     requests.feed(lines[:-1])
@@ -268,7 +270,7 @@ def test_one_header_too_many_is_refused_at_its_end(lines):
 def test_of_headers_without_number_few_are_held():
     """Those that come at once behind the one that is too many are not even made."""
     wire = _POST + b"a:b\r\n" * 12_500
-    requests = Requests(100)
+    requests = RequestParser(100)
     tracemalloc.start()
     requests.feed(wire)
     _, peak = tracemalloc.get_traced_memory()
@@ -282,7 +284,7 @@ def test_of_headers_without_number_few_are_held():
 def test_a_head_that_has_not_ended_is_held_once(line):
     """What it takes is told, and is its bytes and little more."""
     wire = _POST + line * 99
-    requests = Requests(100)
+    requests = RequestParser(100)
     tracemalloc.start()
     for start in range(0, len(wire), 1000):
         requests.feed(wire[start : start + 1000])
@@ -297,7 +299,7 @@ def test_a_head_that_has_not_ended_is_held_once(line):
 def test_a_long_target(length, refused):
     """8 KiB are taken; more is refused as such, whether it ends or not."""
     target = b"/" + b"a" * (length - 1)
-    too_long = Fault(HTTPStatus.REQUEST_URI_TOO_LONG)
+    too_long = BadRequest(HTTPStatus.REQUEST_URI_TOO_LONG)
     whole, begun = GET.replace(b"/livez?x=1", target), b"GET " + target
     for pieces in ([whole], [whole[:5], whole[5:]], [whole[:8000], whole[8000:]], [begun]):
         first = next(iter(heard(*pieces)), None)
@@ -342,7 +344,7 @@ def test_a_chunk_s_extensions():
 def test_requests_behind_a_request_stay_bytes(wire):
     """They are parsed when it has been taken to its end, one after another."""
     number = 200
-    requests = Requests(100)
+    requests = RequestParser(100)
     requests.feed(wire * number)
     for left in reversed(range(number)):
         assert isinstance(requests.next(), Head)
@@ -355,7 +357,7 @@ def test_requests_behind_a_request_stay_bytes(wire):
 def test_a_body_in_the_smallest_chunks():
     """Is held as bytes: thousands of objects would take many times as much."""
     head = CHUNKED.partition(b"3\r\n")[0]
-    requests = Requests(100)
+    requests = RequestParser(100)
     requests.feed(head + b"2\r\nab\r\n" * 9_000)
     assert isinstance(requests.next(), Head)
     requests.feed(b"2\r\ncd\r\n" * 9_000 + b"0\r\n\r\n" + GET)
@@ -367,7 +369,7 @@ def test_a_body_in_the_smallest_chunks():
 def test_a_body_full_of_empty_lines():
     """Each could be its end; not all of it is parsed before somebody asks for it."""
     head, lines = CHUNKED.partition(b"3\r\n")[0], b"\r\n\r\n" * 10_000
-    requests = Requests(100)
+    requests = RequestParser(100)
     requests.feed(head + b"%x\r\n%b\r\n0\r\n\r\n" % (len(lines), lines) + GET)
     assert isinstance(requests.next(), Head)
     assert 0 < len(requests.next()) < len(lines)
@@ -379,7 +381,7 @@ def test_a_body_full_of_empty_lines():
 def test_what_is_closed_holds_nothing():
     """Nothing is heard any more, nor kept, nor is there a ring for the garbage collector."""
     for wire in (GET[:-2], GET, POST[:-2], GET * 100, CHUNKED[:-4]):
-        requests = Requests(100)
+        requests = RequestParser(100)
         requests.feed(wire)
         requests.close()
         requests.feed(GET)
@@ -402,7 +404,7 @@ def test_a_long_body():
 
 def test_in_a_head():
     """From the first byte of a head to its last, also behind another request."""
-    requests = Requests(100)
+    requests = RequestParser(100)
     assert not requests.in_a_head
     requests.feed(GET + GET[:5])
     assert isinstance(requests.next(), Head)
@@ -420,7 +422,7 @@ LENGTH = [(b"content-length", b"5")]
 
 def test_an_answer_with_a_length():
     """Its body is written as it is."""
-    answer = Answer(head())
+    answer = ResponseWriter(head())
     assert answer.head(200, LENGTH) == b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n"
     assert answer.piece(b"hello") + answer.end() == b"hello"
     assert not answer.closes
@@ -428,7 +430,7 @@ def test_an_answer_with_a_length():
 
 def test_an_answer_in_chunks():
     """Without a length its body goes in chunks, and no piece is empty: that would end it."""
-    answer = Answer(head())
+    answer = ResponseWriter(head())
     assert b"transfer-encoding: chunked\r\n" in answer.head(200, [])
     assert [answer.piece(piece) for piece in (b"hello", b"")] == [b"5\r\nhello\r\n", b""]
     assert answer.end() == b"0\r\n\r\n"
@@ -437,7 +439,7 @@ def test_an_answer_in_chunks():
 def test_an_answer_to_an_old_caller():
     """It ends with the connection."""
     for keeps in (False, True):
-        answer = Answer(head(version="1.0", keeps=keeps))
+        answer = ResponseWriter(head(version="1.0", keeps=keeps))
         assert answer.head(200, []) == b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n"
         assert answer.piece(b"hello") + answer.end() == b"hello"
         assert answer.closes
@@ -445,7 +447,7 @@ def test_an_answer_to_an_old_caller():
 
 def test_an_answer_to_an_old_caller_who_stays():
     """It says that the connection is kept, which is possible only if the body has a length."""
-    answer = Answer(head(version="1.0", keeps=True))
+    answer = ResponseWriter(head(version="1.0", keeps=True))
     lines = b"content-length: 5\r\nconnection: keep-alive\r\n"
     assert answer.head(200, LENGTH) == b"HTTP/1.1 200 OK\r\n" + lines + b"\r\n"
     assert answer.piece(b"hello") + answer.end() == b"hello"
@@ -455,7 +457,7 @@ def test_an_answer_to_an_old_caller_who_stays():
 @pytest.mark.parametrize(("method", "status"), [("HEAD", 200), ("GET", 204), ("GET", 304)])
 def test_an_answer_without_a_body_to_an_old_caller(method, status):
     """Its end is known without a length."""
-    answer = Answer(head(method, version="1.0", keeps=True))
+    answer = ResponseWriter(head(method, version="1.0", keeps=True))
     assert b"\r\nconnection: keep-alive\r\n" in answer.head(status, [])
     assert answer.end() == b""
     assert not answer.closes
@@ -463,7 +465,7 @@ def test_an_answer_without_a_body_to_an_old_caller(method, status):
 
 def test_an_old_caller_who_cannot_stay():
     """Whoever answers has the last word."""
-    answer = Answer(head(version="1.0", keeps=True))
+    answer = ResponseWriter(head(version="1.0", keeps=True))
     said = answer.head(200, [(b"connection", b"close"), *LENGTH])
     assert (said.count(b"connection: close"), said.count(b"keep-alive")) == (1, 0)
     assert answer.closes
@@ -475,7 +477,7 @@ def test_an_old_caller_who_cannot_stay():
 def test_an_answer_without_a_body(request_, status):
     """Nothing is written of it, whatever is said, and the connection goes on."""
     for fields in ([], LENGTH):
-        answer = Answer(request_)
+        answer = ResponseWriter(request_)
         assert b"transfer-encoding" not in answer.head(status, fields)
         assert answer.piece(b"hello") + answer.end() == b""
         assert not answer.closes
@@ -487,7 +489,7 @@ def test_an_answer_without_a_body(request_, status):
 )
 def test_the_last_answer(request_, headers):
     """``Connection: close`` is said once, whoever wants it."""
-    answer = Answer(request_)
+    answer = ResponseWriter(request_)
     assert answer.head(200, [*headers, *LENGTH]).count(b"connection: close") == 1
     assert answer.closes
 
@@ -495,7 +497,7 @@ def test_the_last_answer(request_, headers):
 @pytest.mark.parametrize("body", [b"hell", b"hello!"])
 def test_a_body_of_another_length(body):
     """A body that is not as long as its head says ends the connection."""
-    answer = Answer(head())
+    answer = ResponseWriter(head())
     answer.head(200, LENGTH)
     answer.piece(body)
     answer.end()
@@ -508,9 +510,9 @@ def test_a_body_of_another_length(body):
 def test_a_header_stays_in_its_line(field):
     """No value can add a header to an answer, nor end its head."""
     with pytest.raises(ValueError, match="end its line"):
-        Answer(head()).head(200, [field])
+        ResponseWriter(head()).head(200, [field])
 
 
 def test_a_status_without_a_name():
     """It is written all the same."""
-    assert Answer(head()).head(299, LENGTH).startswith(b"HTTP/1.1 299 \r\n")
+    assert ResponseWriter(head()).head(299, LENGTH).startswith(b"HTTP/1.1 299 \r\n")

@@ -8,7 +8,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsp.server.http1 import End, Fault, Head
+from smsp.server.http1 import BadRequest, End
+from smsp.server.request_head import Head
 from tests.kit.examples import many
 from tests.kit.pieces import byte_for_byte, pieces_of, streams
 from tests.smsp.server.test_http1 import BAD, CHUNKED, GET, POST, UPGRADES, heard
@@ -32,8 +33,8 @@ GOOD = [GET, POST, CHUNKED, *UPGRADE, LAST, *BAD.values()]
 def plain(events):
     """Events, but for what a refusal says of the method: it is only known when it comes whole."""
     status = HTTPStatus.NOT_IMPLEMENTED
-    bad = Fault(HTTPStatus.BAD_REQUEST)
-    return [bad if event == Fault(status) else event for event in events]
+    bad = BadRequest(HTTPStatus.BAD_REQUEST)
+    return [bad if event == BadRequest(status) else event for event in events]
 
 
 @many
@@ -50,7 +51,7 @@ def test_any_bytes_in_any_pieces(data, stream):
 def test_any_bytes_are_requests_in_order(stream):
     """A head, its body, its end; the next one. A fault ends it all, wherever it comes."""
     events = heard(stream)
-    assert not any(isinstance(event, Fault) for event in events[:-1])
-    follow = {Head: (bytes, End, Fault), bytes: (End, Fault), End: (Head, Fault)}
+    assert not any(isinstance(event, BadRequest) for event in events[:-1])
+    follow = {Head: (bytes, End, BadRequest), bytes: (End, BadRequest), End: (Head, BadRequest)}
     for one, next_one in pairwise(events):
         assert isinstance(next_one, follow[type(one)])

@@ -11,7 +11,7 @@ import trio
 import trustme
 from trio.testing import wait_all_tasks_blocked
 
-from smsp.server.http1 import Requests
+from smsp.server.http1 import RequestParser
 from smsp.server.listener import Limits, hypercorn_config
 from tests.kit.listening import GRACEFUL_S, Held, hello, listening, say
 from tests.kit.peer import Peer
@@ -376,7 +376,7 @@ async def test_nothing_is_left_of_a_connection(autojump_clock):
                 await trio.sleep(100)
                 assert server.lines[0].closed
                 assert server.lines[0].when_full is None
-                kinds = (Requests, trio.SSLStream)
+                kinds = (RequestParser, trio.SSLStream)
                 assert [one for one in gc.get_objects() if isinstance(one, kinds)] == []
         finally:
             gc.enable()

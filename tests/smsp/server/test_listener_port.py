@@ -9,7 +9,7 @@ import socket
 import pytest
 
 from smsp.server.listener import SocketListening, hypercorn_config
-from smsp.tcp_stream import SocketLine
+from smsp.tcp_stream import TcpStream
 
 UNREAD_MS = 10_000
 
@@ -58,7 +58,7 @@ async def test_nobody_there(port):
 async def test_a_connection(both):
     """Is a line that does not block, between the two."""
     line, caller = both
-    assert isinstance(line, SocketLine)
+    assert isinstance(line, TcpStream)
     assert (line.peer, line.name) == (caller.getsockname(), caller.getpeername())
     assert line.receive_now(1) is None
     caller.sendall(b"hello")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsp.server.receive_buffer import EMPTY_LINE, Unread
+from smsp.server.receive_buffer import EMPTY_LINE, ReceiveBuffer
 from tests.kit.examples import many
 
 STREAMS = st.text("\r\nab", max_size=40).map(str.encode)
@@ -15,7 +15,7 @@ STREAMS = st.text("\r\nab", max_size=40).map(str.encode)
 @given(data=st.data(), stream=STREAMS)
 def test_pieces_up_to_empty_lines(data, stream):
     """However they come, pieces are the stream, and end at each empty line at the latest."""
-    unread, pieces, at = Unread(), [], 0
+    unread, pieces, at = ReceiveBuffer(), [], 0
     while at < len(stream):
         step = data.draw(st.integers(1, 8))
         unread.add(stream[at : at + step])
@@ -35,7 +35,7 @@ def test_pieces_up_to_empty_lines(data, stream):
 @given(STREAMS, st.integers(0, 50))
 def test_a_length(stream, length):
     """As much as is asked for, as far as it is there."""
-    unread = Unread()
+    unread = ReceiveBuffer()
     unread.add(stream)
     assert unread.take(length) == stream[:length]
     assert len(unread) == len(stream[length:])
@@ -45,7 +45,7 @@ def test_a_length(stream, length):
 @given(STREAMS, STREAMS)
 def test_line_ends_at_the_front(first, second):
     """They are dropped and counted; the rest stays, also behind what has been taken."""
-    unread = Unread()
+    unread = ReceiveBuffer()
     unread.add(first + second)
     unread.take(len(first))
     left = second.lstrip(b"\r\n")
@@ -55,7 +55,7 @@ def test_line_ends_at_the_front(first, second):
 
 def test_nothing_is_left_of_what_is_cleared():
     """Not even the beginning of an empty line."""
-    unread = Unread()
+    unread = ReceiveBuffer()
     unread.add(b"a\r\n\r")
     unread.take_to_an_empty_line()
     unread.add(b"x")
@@ -67,7 +67,7 @@ def test_nothing_is_left_of_what_is_cleared():
 
 def test_nothing_waits_at_first():
     """Before the first byte, and after the last."""
-    unread = Unread()
+    unread = ReceiveBuffer()
     assert (len(unread), unread.empty) == (0, True)
     unread.add(b"ab")
     assert (len(unread), unread.empty) == (2, False)

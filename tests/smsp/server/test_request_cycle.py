@@ -9,8 +9,9 @@ from email.utils import format_datetime, parsedate_to_datetime
 import pytest
 import trio
 
-from smsp.server.http1 import CONTINUE, Requests
-from smsp.server.request_cycle import Ends, Turn
+from smsp.server.http1 import RequestParser
+from smsp.server.request_cycle import Addresses, RequestCycle
+from smsp.server.response_writer import CONTINUE
 
 BODY = b"Content-Length: 10\r\n\r\n"
 POST = b"POST /email HTTP/1.1\r\nHost: x\r\n" + BODY
@@ -22,7 +23,7 @@ class FakeWire:
     """A caller who says these things one after another, and hangs up after ``...``."""
 
     def __init__(self, *says):
-        self.requests = Requests(100)
+        self.requests = RequestParser(100)
         self.says = list(says)
         self.reads = 0
         self.written = []
@@ -45,8 +46,8 @@ async def turn(app, wire, *, last=False):
     """Let the application have its turn with the first request on this wire."""
     while (head := wire.requests.next()) is None:
         await wire.read()
-    one = Turn(wire, wire.requests, head, last=last)
-    await one.run(app, Ends("http", None, None))
+    one = RequestCycle(wire, wire.requests, head, last=last)
+    await one.run(app, Addresses("http", None, None))
     return one
 
 

@@ -11,7 +11,14 @@ from smsp.mail.outcome import Blame, Reason, Sent, word
 from smsp.providers.adapters.mailgun import Mailgun
 from smsp.providers.adapters.sendgrid import SendGrid
 from smsp.providers.protocols import HttpReply
-from smsp.simulator import Answer, MailgunWire, Request, SendGridWire, Submission, fault_for
+from smsp.simulator import (
+    MailgunWire,
+    Request,
+    SendGridWire,
+    SimulatedAnswer,
+    Submission,
+    fault_for,
+)
 from tests.kit.mails import mailbox, send, sends
 
 KEY = "key-of-sixteen-characters"
@@ -39,7 +46,7 @@ def outcome_for(adapter, wire, local_part):
     """What the adapter makes of the answer to a message for this recipient."""
     submission = read(wire, adapter.encode(send(to=(mailbox(f"{local_part}@example.org"),))))
     fault = fault_for(submission.recipients)
-    if isinstance(fault.says, Answer):
+    if isinstance(fault.says, SimulatedAnswer):
         return adapter.decode(reply(fault.says))
     return adapter.decode(reply(wire.answer(fault.says, submission, number=1, now=NOW)))
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsp.simulator import Answer, Request, Submission, Verdict
+from smsp.simulator import Request, SimulatedAnswer, Submission, Verdict
 from tests.kit.provider_requests import BASIC, DOMAIN, MAILGUN, mailgun_request
 
 NOW = 1_750_000_000.0
@@ -171,10 +171,10 @@ def test_the_key_is_not_shown():
 )
 def test_it_takes_no_nonsense(request_):
     """Whatever the bytes are, it answers, and takes nothing."""
-    assert isinstance(MAILGUN.read(request_), Answer)
+    assert isinstance(MAILGUN.read(request_), SimulatedAnswer)
 
 
 @given(st.dictionaries(st.sampled_from(["from", "to", "cc", "html"]), st.text()))
 def test_any_text_in_a_field_is_read(changes):
     """A field with any text is either taken or complained of."""
-    assert isinstance(MAILGUN.read(mailgun_request(**changes)), Answer | Submission)
+    assert isinstance(MAILGUN.read(mailgun_request(**changes)), SimulatedAnswer | Submission)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsp.simulator import Answer, Request, Submission, Verdict
+from smsp.simulator import Request, SimulatedAnswer, Submission, Verdict
 from tests.kit.provider_requests import API_KEY, POSTMARK, postmark_request
 
 NOW = 1_750_000_000.5
@@ -151,7 +151,7 @@ def test_its_words_for_each_verdict(verdict, status, code):
 def test_an_error_of_its_own_has_no_words():
     """In most cases the message is lost then, as they say."""
     submission = POSTMARK.read(postmark_request())
-    assert POSTMARK.answer(Verdict.ERROR, submission, number=0, now=NOW) == Answer(500)
+    assert POSTMARK.answer(Verdict.ERROR, submission, number=0, now=NOW) == SimulatedAnswer(500)
 
 
 def test_the_token_is_not_shown():
@@ -169,7 +169,7 @@ json_values = st.recursive(
 @given(st.binary() | json_values.map(orjson.dumps))
 def test_it_takes_no_nonsense(body):
     """Whatever the bytes are, and whatever the JSON, it answers, and takes nothing."""
-    assert isinstance(POSTMARK.read(replace(postmark_request(), body=body)), Answer)
+    assert isinstance(POSTMARK.read(replace(postmark_request(), body=body)), SimulatedAnswer)
 
 
 @given(
@@ -180,4 +180,4 @@ def test_it_takes_no_nonsense(body):
 )
 def test_any_json_in_a_member_is_read(changes):
     """A member of any shape is either taken or complained of."""
-    assert isinstance(POSTMARK.read(postmark_request(**changes)), Answer | Submission)
+    assert isinstance(POSTMARK.read(postmark_request(**changes)), SimulatedAnswer | Submission)

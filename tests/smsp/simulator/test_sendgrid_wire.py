@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsp.simulator import Answer, Request, Submission, Verdict
+from smsp.simulator import Request, SimulatedAnswer, Submission, Verdict
 from tests.kit.provider_requests import API_KEY, SENDGRID, sendgrid_request
 
 NOW = 1_750_000_000.5
@@ -215,7 +215,7 @@ json_values = st.recursive(
 @given(st.binary() | json_values.map(orjson.dumps))
 def test_it_takes_no_nonsense(body):
     """Whatever the bytes are, and whatever the JSON, it answers, and takes nothing."""
-    assert isinstance(SENDGRID.read(replace(sendgrid_request(), body=body)), Answer)
+    assert isinstance(SENDGRID.read(replace(sendgrid_request(), body=body)), SimulatedAnswer)
 
 
 @given(
@@ -226,4 +226,4 @@ def test_it_takes_no_nonsense(body):
 )
 def test_any_json_in_a_member_is_read(changes):
     """A member of any shape is either taken or complained of."""
-    assert isinstance(SENDGRID.read(sendgrid_request(**changes)), Answer | Submission)
+    assert isinstance(SENDGRID.read(sendgrid_request(**changes)), SimulatedAnswer | Submission)

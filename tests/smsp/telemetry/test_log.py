@@ -25,7 +25,7 @@ from actors import (
     Transition,
     Unanswered,
 )
-from smsp.mail import Attachment, Send
+from smsp.mail import Attachment, Submission
 from smsp.mail.outcome import (
     NOBODY_REFUSED,
     Blame,
@@ -58,17 +58,21 @@ CANARY = "canary7d3f"
 def message(**fields):
     """The message of :func:`send`, with the key of a request."""
     plain = send(**fields)
-    return Send(plain.id, plain.mail, "request-1", "shop")
+    return Submission(plain.id, plain.mail, "request-1", "shop")
 
 
 def replied(reply, message_id=SEND_ID, circuit="mailgun"):
     """A question that got this reply."""
-    return Replied(circuit, Send(message_id, message().mail, "request-1", "shop"), reply, 0.12345)
+    return Replied(
+        circuit, Submission(message_id, message().mail, "request-1", "shop"), reply, 0.12345
+    )
 
 
 def settled(reply, message_id=SEND_ID, circuit="mailgun"):
     """A call that ended so when nobody waited any more."""
-    return Settled(circuit, Send(message_id, message().mail, "request-1", "shop"), reply, 20.0)
+    return Settled(
+        circuit, Submission(message_id, message().mail, "request-1", "shop"), reply, 20.0
+    )
 
 
 def told(*notices, **options):

@@ -28,7 +28,7 @@ from actors import (
     Transition,
     Unanswered,
 )
-from smsp.mail import Send
+from smsp.mail import Submission
 from smsp.mail.outcome import (
     Blame,
     NotSent,
@@ -43,7 +43,7 @@ from smsp.mail.outcome import (
 from smsp.telemetry.log import Telemetry, make_log
 from smsp.telemetry.log_lines import LineFormat
 from tests.kit.mails import SEND_ID, send
-from tests.kit.web import Client, FakeMailroom, fake_services
+from tests.kit.web import Client, FakeDispatcher, fake_services
 
 SCHEMA = json.loads(
     (Path(smsp.__file__).parent / "telemetry" / "log.schema.json").read_text("utf-8")
@@ -52,7 +52,7 @@ LINE = Draft202012Validator(SCHEMA)
 BUG = RuntimeError("a secret and a recipient")
 
 
-def notices() -> Iterator[Notice[Send, Outcome]]:
+def notices() -> Iterator[Notice[Submission, Outcome]]:
     """One of every kind, and of every reason where that matters."""
     for reason in Reason:
         yield Replied("mailgun", send(), Answered(NotSent(reason, Blame.PROVIDER)), 0.1)
@@ -145,12 +145,12 @@ def test_what_was_dropped_is_a_line_of_that_shape() -> None:
 async def test_every_request_is_a_line_of_that_shape() -> None:
     """Answered, refused and failed ones; they share their key with the lines of the attempt."""
 
-    async def breaks(_send: Send) -> object:
+    async def breaks(_send: Submission) -> object:
         raise BUG
 
     out = BytesIO()
     log = make_log("JSON_ONELINE", debug=True, node="node-1", out=out)
-    client = Client(fake_services(log=log, mailroom=FakeMailroom(breaks)))
+    client = Client(fake_services(log=log, dispatcher=FakeDispatcher(breaks)))
     for path, key in (("/providers", None), ("/livez", None), ("/nowhere", "wrong")):
         await client.ask(path, key=key)
     await client.ask("/email", "POST", json={"fromaddress": "a@b.c", "toaddress": "d@e.f"})

@@ -10,10 +10,10 @@ from trio.testing import wait_all_tasks_blocked
 
 from smsp.mail.outcome import (
     NOBODY_REFUSED,
+    AttemptRefused,
     Blame,
     NotSent,
     Reason,
-    Refused,
     RefusedRecipient,
     RefusedRecipients,
     Rejected,
@@ -25,14 +25,14 @@ from smsp.sending.routing import Skipped
 from smsp.web.app import create_app
 from tests.kit.asgi import Caller
 from tests.kit.mails import SEND_ID
-from tests.kit.web import MESSAGE, Client, FakeMailroom, dispatched, fake_services, message
+from tests.kit.web import MESSAGE, Client, FakeDispatcher, dispatched, fake_services, message
 
 ID = str(SEND_ID)
 
 
-def client_told(*answers, **mailroom):
+def client_told(*answers, **dispatcher):
     """A client of a node whose messages end so."""
-    return Client(fake_services(mailroom=FakeMailroom(list(answers), **mailroom)))
+    return Client(fake_services(dispatcher=FakeDispatcher(list(answers), **dispatcher)))
 
 
 async def test_sent():
@@ -119,7 +119,7 @@ async def test_sent_to_some_by_the_second():
         (Rejected(Reason.BAD_RECIPIENT), 422, "rejected", "bad_recipient"),
         (NotSent(Reason.THROTTLED, Blame.THROTTLE), 503, "not_sent", "throttled"),
         (Unknown(Reason.TIMEOUT), 504, "unknown", "timeout"),
-        (Refused(Reason.OPEN), 503, "no_provider", "open"),
+        (AttemptRefused(Reason.OPEN), 503, "no_provider", "open"),
     ],
 )
 async def test_any_other_outcome(result, status, code, reason):
@@ -189,9 +189,9 @@ async def test_what_is_sent_is_what_was_posted():
     client = client_told()
     before = trio.current_time()
     await client.post(headers={"SMSP-Deadline": "5"})
-    (send,) = client.services.mailroom.sends
+    (send,) = client.services.dispatcher.sends
     assert (send.id, send.mail) == (SEND_ID, parse(message()))
-    assert 5 <= client.services.mailroom.deadlines[0] - before < 6
+    assert 5 <= client.services.dispatcher.deadlines[0] - before < 6
 
 
 @pytest.mark.parametrize("patience", ["0.05", "300"])
@@ -208,7 +208,7 @@ async def test_a_deadline_counts_from_the_arrival(autojump_clock, nursery):
     await trio.sleep(9)
     caller.says(message())
     await wait_all_tasks_blocked()
-    assert client.services.mailroom.deadlines == [30]
+    assert client.services.dispatcher.deadlines == [30]
 
 
 async def test_no_deadline():
@@ -216,7 +216,7 @@ async def test_no_deadline():
     client = client_told()
     before = trio.current_time()
     await client.post()
-    assert 300 <= client.services.mailroom.deadlines[0] - before < 301
+    assert 300 <= client.services.dispatcher.deadlines[0] - before < 301
 
 
 async def test_a_dry_run():
@@ -229,7 +229,7 @@ async def test_a_dry_run():
         "route": ["sendgrid"],
         "skipped": [{"provider": "mailgun", "reason": "too_large"}],
     }
-    assert client.services.mailroom.sends == []
+    assert client.services.dispatcher.sends == []
 
 
 async def test_a_dry_run_without_a_route():
@@ -251,7 +251,7 @@ async def test_no_dry_run(query):
     """Without ``dryrun=true`` a message is sent."""
     client = client_told()
     assert (await client.post(query=query)).status == 200
-    assert len(client.services.mailroom.sends) == 1
+    assert len(client.services.dispatcher.sends) == 1
 
 
 @pytest.mark.parametrize("query", ["?dryrun=1", "?dryrun=TRUE", "?dryrun=yes", "?dryrun"])
@@ -260,7 +260,7 @@ async def test_an_unclear_dry_run(query):
     client = client_told()
     answer = await client.post(query=query)
     assert (answer.status, answer.json["field"]) == (400, "dryrun")
-    assert client.services.mailroom.sends == []
+    assert client.services.dispatcher.sends == []
 
 
 def test_the_first_smsps_fields():

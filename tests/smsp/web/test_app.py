@@ -9,7 +9,7 @@ import trio
 
 from smsp.web.app import create_app
 from tests.kit.asgi import Caller
-from tests.kit.web import KEY, SEND_KEY, Client, FakeLog, FakeMailroom, dispatched, fake_services
+from tests.kit.web import KEY, SEND_KEY, Client, FakeDispatcher, FakeLog, dispatched, fake_services
 
 SECRET = "something that only the exception knows"
 
@@ -76,7 +76,7 @@ async def test_the_request_key_is_on_the_log_and_on_the_message(client):
     await client.post(headers={"RequestKey": "k-1"})
     (line,) = client.services.log.told("request.handled")
     assert (line["requestkey"], line["route"], line["status"]) == ("k-1", "/email", 200)
-    assert client.services.mailroom.sends[0].request_key == "k-1"
+    assert client.services.dispatcher.sends[0].request_key == "k-1"
 
 
 @pytest.mark.parametrize("path", ["/emails", "/email/a/b", "/%ff", "/x\r\ny", "/livez//x", "*", ""])
@@ -133,7 +133,7 @@ async def test_options_needs_no_key(client):
 @pytest.mark.parametrize("bug", [broken, broken_in_a_group])
 async def test_a_bug(bug):
     """500 as JSON; the log tells class and place, and neither tells the exception's text."""
-    client = Client(fake_services(mailroom=FakeMailroom(bug)))
+    client = Client(fake_services(dispatcher=FakeDispatcher(bug)))
     answer = await client.post(headers={"RequestKey": "k-1"})
     assert (answer.status, answer.json["code"]) == (500, "internal")
     assert answer.headers["RequestKey"] == "k-1"
@@ -176,7 +176,7 @@ async def test_an_answer_that_was_begun_before_the_stop(nursery):
         client.services.readiness.draining = True
         return dispatched()
 
-    client = Client(fake_services(mailroom=FakeMailroom(stopping_meanwhile)))
+    client = Client(fake_services(dispatcher=FakeDispatcher(stopping_meanwhile)))
     assert (await client.post()).headers["Connection"] == "close"
 
 

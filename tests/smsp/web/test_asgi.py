@@ -11,7 +11,7 @@ from trio.testing import wait_all_tasks_blocked
 from smsp.web.app import create_app
 from smsp.web.asgi import LINGER_BYTES_MAX, LINGER_S
 from tests.kit.asgi import Caller
-from tests.kit.web import FakeMailroom, fake_services, message
+from tests.kit.web import FakeDispatcher, fake_services, message
 
 MIB = 1024 * 1024
 QUEUE = 10
@@ -19,8 +19,8 @@ QUEUE = 10
 
 
 @pytest.fixture
-def mailroom():
-    return FakeMailroom()
+def dispatcher():
+    return FakeDispatcher()
 
 
 @pytest.fixture
@@ -34,21 +34,21 @@ def refused(app):
     return Caller(app, headers={"X-API-KEY": "a-wrong-key"})
 
 
-async def test_a_large_body_is_read_aside(mailroom):
+async def test_a_large_body_is_read_aside(dispatcher):
     """Over 1 MiB; it becomes the same message, with and without an idempotency key."""
-    app = create_app(fake_services(mailroom=mailroom, max_body_bytes=10 * MIB))
+    app = create_app(fake_services(dispatcher=dispatcher, max_body_bytes=10 * MIB))
     for headers in ({}, {"Idempotency-Key": "a"}, {"Idempotency-Key": "a"}):
         caller = Caller(app, headers=headers)
         caller.says(message(plaintextbody="a" * (2 * MIB)))
         await caller.exchange()
         assert caller.status == 200
     assert caller.headers["idempotency-replayed"] == "true"
-    assert [len(one.mail.text) for one in mailroom.sends] == [2 * MIB] * 2
+    assert [len(one.mail.text) for one in dispatcher.sends] == [2 * MIB] * 2
 
 
-async def test_a_large_body_that_is_no_message(mailroom):
+async def test_a_large_body_that_is_no_message(dispatcher):
     """It is refused as a small one would be."""
-    caller = Caller(create_app(fake_services(mailroom=mailroom, max_body_bytes=10 * MIB)))
+    caller = Caller(create_app(fake_services(dispatcher=dispatcher, max_body_bytes=10 * MIB)))
     caller.says(b"[" * (2 * MIB))
     await caller.exchange()
     assert (caller.status, caller.json["code"]) == (400, "invalid_json")

@@ -6,15 +6,15 @@ import pytest
 import trio
 
 from actors import Transition
-from actors.notices import Failure, ProbeRecord
-from tests.kit.web import Client, FakeMailroom, fake_services, snapshot
+from actors.notices import LastFailure, ProbeRecord
+from tests.kit.web import Client, FakeDispatcher, fake_services, snapshot
 
 
 def client_of(*snapshots):
     """A client of a node whose circuits have published these."""
-    mailroom = FakeMailroom(snapshots=snapshots)
+    dispatcher = FakeDispatcher(snapshots=snapshots)
     kinds = {one.name: "mailgun" for one in snapshots}
-    return Client(fake_services(mailroom=mailroom, kinds=kinds))
+    return Client(fake_services(dispatcher=dispatcher, kinds=kinds))
 
 
 async def test_a_snapshot(autojump_clock):
@@ -34,7 +34,7 @@ async def test_a_snapshot(autojump_clock):
             mailbox_depth=4,
             due_at=102.5,
             last_probe=ProbeRecord(at=95.0, outcome="not_sent", seconds=0.12345),
-            last_failure=Failure(at=99.9996, reason="unavailable"),
+            last_failure=LastFailure(at=99.9996, reason="unavailable"),
             counts={"sent": 5, "unknown": 1},
             restarts=1,
             transitions=moves,

@@ -23,7 +23,7 @@ from tests.kit.web import (
     KEY,
     SEND_KEY,
     Client,
-    FakeMailroom,
+    FakeDispatcher,
     dispatched,
     fake_services,
     message,
@@ -77,7 +77,9 @@ async def test_a_message_with_a_call_that_goes_on_is_held():
     body = message()
     going_on = replace(dispatched(Unknown(Reason.TIMEOUT)), unsettled=frozenset({"mailgun"}))
     services = fake_services(
-        mailroom=FakeMailroom([going_on]), body_budget=ByteBudget(2 * len(body)), max_body_bytes=999
+        dispatcher=FakeDispatcher([going_on]),
+        body_budget=ByteBudget(2 * len(body)),
+        max_body_bytes=999,
     )
     client = Client(services)
     assert [(await client.post(body)).status for _ in range(2)] == [504, 503]
@@ -193,7 +195,7 @@ async def test_a_ledger_that_is_full_of_messages_under_way():
     answer = await client.post(headers={"Idempotency-Key": "order-42"})
     assert (answer.status, answer.json["code"]) == (503, "busy")
     assert answer.headers["Retry-After"] == "1"
-    assert client.services.mailroom.sends == []
+    assert client.services.dispatcher.sends == []
     assert (await client.post()).status == 200
 
 
@@ -229,7 +231,7 @@ async def test_a_hold_may_be_a_week_long(text, status):
     body = f'{{"state": "open", "for": {text}}}'
     answer = await client.ask("/providers/mailgun/circuit", "PUT", data=body)
     assert answer.status == status
-    assert len(client.services.mailroom.orders) == (status == 200)
+    assert len(client.services.dispatcher.orders) == (status == 200)
 
 
 @pytest.mark.parametrize(("order_bytes", "status"), [(4096, 200), (4097, 413)])

@@ -15,7 +15,7 @@ from smsp.web.app import create_app
 from smsp.web.events import tell
 from tests.kit.asgi import Caller
 from tests.kit.mails import send
-from tests.kit.web import KEY, OBSERVE_KEY, SEND_KEY, FakeMailroom, fake_services
+from tests.kit.web import KEY, OBSERVE_KEY, SEND_KEY, FakeDispatcher, fake_services
 
 OPENED = Moved("mailgun", Transition(0.0, "closed", "open", "connect_failed"), 5.0)
 
@@ -25,17 +25,17 @@ class Node:
 
     def __init__(self, nursery):
         self.nursery = nursery
-        self.mailroom = FakeMailroom()
-        self.services = fake_services(mailroom=self.mailroom)
+        self.dispatcher = FakeDispatcher()
+        self.services = fake_services(dispatcher=self.dispatcher)
         self.feed = self.services.watching.feed
         self._app = create_app(self.services)
         nursery.start_soon(tell, self.services)
 
     def change(self, **changes):
         """The first circuit publishes a snapshot."""
-        first, *others = self.mailroom.published
+        first, *others = self.dispatcher.published
         first = replace(first, version=first.version + 1, **changes)
-        self.mailroom.published = (first, *others)
+        self.dispatcher.published = (first, *others)
 
     async def watch(self, method="GET", key=KEY):
         """Somebody asks for the stream."""

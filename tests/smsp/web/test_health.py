@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from smsp.web.services import Readiness
-from tests.kit.web import OBSERVE_KEY, SEND_KEY, Client, FakeMailroom, fake_services, snapshot
+from tests.kit.web import OBSERVE_KEY, SEND_KEY, Client, FakeDispatcher, fake_services, snapshot
 
 WORDS = [
     (("closed", "closed"), "ok"),
@@ -20,10 +20,10 @@ WORDS = [
 
 def client_of(*states, started=True, draining=False):
     """A client of a node with circuits in these states."""
-    mailroom = FakeMailroom(
+    dispatcher = FakeDispatcher(
         snapshots=[snapshot(name, state=state) for name, state in zip("ab", states, strict=True)]
     )
-    return Client(fake_services(mailroom=mailroom, readiness=Readiness(started, draining)))
+    return Client(fake_services(dispatcher=dispatcher, readiness=Readiness(started, draining)))
 
 
 @pytest.mark.parametrize(("states", "word"), WORDS)

@@ -12,7 +12,7 @@ from trio.testing import wait_all_tasks_blocked
 from smsp.web.app import create_app
 from smsp.web.intake import SharedDeadline
 from tests.kit.asgi import Caller
-from tests.kit.web import FakeMailroom, fake_services, message
+from tests.kit.web import FakeDispatcher, fake_services, message
 
 DRAIN_S = 10.0
 REST_S, LINGER_S = 2.0, 1.0
@@ -21,13 +21,13 @@ seconds."""
 
 
 @pytest.fixture
-def mailroom():
-    return FakeMailroom()
+def dispatcher():
+    return FakeDispatcher()
 
 
 @pytest.fixture
-def services(mailroom):
-    return fake_services(mailroom=mailroom)
+def services(dispatcher):
+    return fake_services(dispatcher=dispatcher)
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ async def over_after_s(caller):
 @pytest.mark.parametrize(
     ("drain_s", "rest_s"), [(DRAIN_S, REST_S), (3600.0, REST_S), (8.0, 2.0), (1.0, 0.25), (0.0, 0)]
 )
-async def test_half_a_body(services, mailroom, uploading, autojump_clock, drain_s, rest_s):
+async def test_half_a_body(services, dispatcher, uploading, autojump_clock, drain_s, rest_s):
     """Two seconds, or a quarter of the time that there is; then 503 and the end, and nothing was
     sent."""
     caller = await uploading()
@@ -84,7 +84,7 @@ async def test_half_a_body(services, mailroom, uploading, autojump_clock, drain_
     assert caller.headers["retry-after"] == "1"
     assert caller.headers["connection"] == "close"
     assert await over_after_s(caller) == pytest.approx(rest_s / 2, abs=0.02)
-    assert mailroom.sends == []
+    assert dispatcher.sends == []
 
 
 async def test_a_body_that_dribbles(services, uploading, autojump_clock, nursery):
@@ -104,14 +104,14 @@ async def test_a_body_that_dribbles(services, uploading, autojump_clock, nursery
     assert await over_after_s(caller) == pytest.approx(LINGER_S, abs=0.02)
 
 
-async def test_a_body_whose_rest_comes_in_time(services, mailroom, uploading, autojump_clock):
+async def test_a_body_whose_rest_comes_in_time(services, dispatcher, uploading, autojump_clock):
     """It is a message like any other."""
     caller = await uploading()
     stop(services)
     await trio.sleep(REST_S - 0.1)
     caller.says(message()[1:])
     await wait_all_tasks_blocked()
-    assert (caller.status, len(mailroom.sends)) == (200, 1)
+    assert (caller.status, len(dispatcher.sends)) == (200, 1)
 
 
 async def test_many_bodies_at_once(services, uploading, autojump_clock):

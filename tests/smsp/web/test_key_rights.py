@@ -13,16 +13,16 @@ from smsp.admission.rates import FAILURES_AT_ONCE, FAILURES_PER_SECOND
 from smsp.keys import Key, Scope, digest_of
 from smsp.web.app import create_app
 from tests.kit.asgi import Caller
-from tests.kit.web import KEY, Client, FakeMailroom, fake_services, message
+from tests.kit.web import KEY, Client, FakeDispatcher, fake_services, message
 
 SECRET = "a-key-with-few-rights"
 SEND = frozenset({Scope.SEND})
 
 
-def client_with(mailroom=None, **rights):
+def client_with(dispatcher=None, **rights):
     """Somebody whose key has these rights, and another whose key has all."""
     keys = (Key("few", digest_of(SECRET), SEND, **rights), Key("all", digest_of(KEY)))
-    return Client(fake_services(mailroom=mailroom or FakeMailroom(), keyring=Keyring(keys)))
+    return Client(fake_services(dispatcher=dispatcher or FakeDispatcher(), keyring=Keyring(keys)))
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ async def test_a_sender_of_somebody_else_s(bound, sender, query):
     answer = await bound.post(message(fromaddress=sender), key=SECRET, query=query)
     assert (answer.status, answer.json["code"]) == (403, "forbidden_from")
     assert answer.json["field"] == "fromaddress"
-    assert bound.services.mailroom.sends == []
+    assert bound.services.dispatcher.sends == []
 
 
 async def test_a_message_is_judged_before_its_sender(bound):
@@ -62,7 +62,7 @@ async def test_too_many_messages(autojump_clock):
     assert answer.headers["Retry-After"] == "4"
     await trio.sleep(4)
     assert (await client.post(key=SECRET)).status == 200
-    assert len(client.services.mailroom.sends) == 2
+    assert len(client.services.dispatcher.sends) == 2
 
 
 async def test_a_second_s_worth_may_come_at_once(autojump_clock):

@@ -14,17 +14,17 @@ from smsp.keys import Key, Scope, digest_of
 from smsp.web.app import create_app
 from smsp.web.urls import KEY_NAMES
 from tests.kit.asgi import Caller
-from tests.kit.web import KEY, OBSERVE_KEY, SEND_KEY, Client, FakeMailroom, fake_services
+from tests.kit.web import KEY, OBSERVE_KEY, SEND_KEY, Client, FakeDispatcher, fake_services
 
 
 @pytest.fixture
-def mailroom():
-    return FakeMailroom()
+def dispatcher():
+    return FakeDispatcher()
 
 
 @pytest.fixture
-def client(mailroom):
-    return Client(fake_services(mailroom=mailroom))
+def client(dispatcher):
+    return Client(fake_services(dispatcher=dispatcher))
 
 
 def test_keys_are_held_as_digests():
@@ -74,11 +74,11 @@ def test_every_key_is_compared(secret):
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
-async def test_a_bearer_key(client, mailroom, scheme):
+async def test_a_bearer_key(client, dispatcher, scheme):
     """``Authorization: Bearer`` is as good as ``X-API-KEY``, however it is spelt."""
     answer = await client.post(key=None, headers={"Authorization": f"{scheme} {KEY}"})
     assert answer.status == 200
-    assert len(mailroom.sends) == 1
+    assert len(dispatcher.sends) == 1
 
 
 @pytest.mark.parametrize(
@@ -100,20 +100,20 @@ async def test_a_bearer_key(client, mailroom, scheme):
     ],
     ids=str,
 )
-async def test_no_known_key(client, mailroom, headers):
+async def test_no_known_key(client, dispatcher, headers):
     """401 in the first SMSP's words, and how to do it right; no provider hears of it."""
     answer = await client.post(key=None, headers=headers)
     assert (answer.status, answer.json["message"]) == (401, "Unauthorised")
     assert answer.json["code"] == "unauthorised"
     assert answer.headers["WWW-Authenticate"] == "Bearer"
-    assert mailroom.sends == []
+    assert dispatcher.sends == []
 
 
-async def test_two_keys_that_disagree(client, mailroom):
+async def test_two_keys_that_disagree(client, dispatcher):
     """``X-API-KEY`` is the one that counts: a right bearer key does not mend a wrong one."""
     right, wrong = f"Bearer {KEY}", "Bearer a-wrong-key"
     assert (await client.post(key="a-wrong-key", headers={"Authorization": right})).status == 401
-    assert mailroom.sends == []
+    assert dispatcher.sends == []
     assert (await client.post(headers={"Authorization": wrong})).status == 200
 
 
@@ -134,12 +134,12 @@ async def test_every_guarded_route(client, path, method):
         ("/providers/mailgun", "GET", SEND_KEY, "observe"),
     ],
 )
-async def test_a_key_without_the_scope(client, mailroom, path, method, key, scope):
+async def test_a_key_without_the_scope(client, dispatcher, path, method, key, scope):
     """403 names what the key lacks."""
     answer = await client.ask(path, method, key=key)
     assert (answer.status, answer.json["code"]) == (403, "forbidden")
     assert scope in answer.json["message"]
-    assert mailroom.sends == []
+    assert dispatcher.sends == []
 
 
 async def test_a_key_with_the_scope(client):
@@ -158,7 +158,7 @@ def test_the_scopes_are_three():
     "query",
     ["?{}=anything", "?{}=", "?{}", "?dryrun=true&{}=a", "?{}=a&dryrun=true"],
 )
-async def test_a_parameter_that_asks_for_a_key(client, mailroom, name, query):
+async def test_a_parameter_that_asks_for_a_key(client, dispatcher, name, query):
     """400 by its name, whatever it holds, on every route; another key mends nothing."""
     for shown in (KEY, None):
         answer = await client.post(query=query.format(name), key=shown)
@@ -166,16 +166,16 @@ async def test_a_parameter_that_asks_for_a_key(client, mailroom, name, query):
     for path in ("/livez", "/email/some-id", "/providers/mailgun", "/nothing", "/docs", "/"):
         answer = await client.ask(path + query.format(name), key=None)
         assert (answer.status, answer.json["code"]) == (400, "key_in_url")
-    assert mailroom.sends == []
+    assert dispatcher.sends == []
 
 
-async def test_a_key_under_another_name(client, mailroom):
+async def test_a_key_under_another_name(client, dispatcher):
     """Is not looked for: whether a guess is a key is told to nobody who does not show it."""
     for text in (KEY, "no-key-at-all"):
         answer = await client.post(query=f"?q={text}")
         assert (answer.status, answer.json["code"]) == (400, "bad_request")
         assert (await client.ask(f"/livez?{text}={text}", key=None)).status == 200
-    assert mailroom.sends == []
+    assert dispatcher.sends == []
     assert KEY not in str(client.services.log.events)
 
 
@@ -213,11 +213,11 @@ async def test_what_is_wrongly_guessed_to_be_a_key_is_not_logged(client):
 @pytest.mark.parametrize(
     ("key", "status"), [("a-wrong-key", 401), (OBSERVE_KEY, 403)], ids=["unknown", "no scope"]
 )
-async def test_the_key_is_checked_before_the_body(mailroom, nursery, autojump_clock, key, status):
+async def test_the_key_is_checked_before_the_body(dispatcher, nursery, autojump_clock, key, status):
     """A caller whose body never comes has its refusal at once, not after a time-out."""
-    caller = Caller(create_app(fake_services(mailroom=mailroom)), headers={"X-API-KEY": key})
+    caller = Caller(create_app(fake_services(dispatcher=dispatcher)), headers={"X-API-KEY": key})
     nursery.start_soon(caller.exchange)
     await wait_all_tasks_blocked()
     assert caller.status == status
     assert trio.current_time() == 0
-    assert mailroom.sends == []
+    assert dispatcher.sends == []

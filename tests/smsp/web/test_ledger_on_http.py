@@ -27,7 +27,7 @@ from tests.kit.web import (
     KEY,
     SEND_KEY,
     Client,
-    FakeMailroom,
+    FakeDispatcher,
     dispatched,
     fake_services,
     message,
@@ -45,10 +45,10 @@ def counting_ids():
     return lambda: UUID(int=next(numbers))
 
 
-def caller(*answers: Dispatched) -> tuple[Client, FakeMailroom]:
-    """A client of a node whose mailroom answers so."""
-    mailroom = FakeMailroom(list(answers))
-    return Client(fake_services(mailroom=mailroom, new_id=counting_ids())), mailroom
+def caller(*answers: Dispatched) -> tuple[Client, FakeDispatcher]:
+    """A client of a node whose dispatcher answers so."""
+    dispatcher = FakeDispatcher(list(answers))
+    return Client(fake_services(dispatcher=dispatcher, new_id=counting_ids())), dispatcher
 
 
 async def post(client: Client, body: bytes | None = None, **request):
@@ -69,7 +69,7 @@ async def post(client: Client, body: bytes | None = None, **request):
 )
 async def test_the_first_answer_is_given_again(outcome: Outcome, status: int):
     """Status and body, marked as a replay, and no second call to any provider."""
-    client, mailroom = caller(dispatched(outcome))
+    client, dispatcher = caller(dispatched(outcome))
 
     first, again = await post(client), await post(client)
 
@@ -77,47 +77,47 @@ async def test_the_first_answer_is_given_again(outcome: Outcome, status: int):
     assert again.body == first.body
     assert "Idempotency-Replayed" not in first.headers
     assert again.headers["Idempotency-Replayed"] == "true"
-    assert len(mailroom.sends) == 1
+    assert len(dispatcher.sends) == 1
 
 
 async def test_after_not_sent_a_repetition_is_a_real_try():
     """The key is free again."""
     failed = dispatched(NotSent(Reason.CONNECT_FAILED, Blame.PROVIDER))
-    client, mailroom = caller(failed, dispatched(Sent("id")))
+    client, dispatcher = caller(failed, dispatched(Sent("id")))
 
     first, again = await post(client), await post(client)
 
     assert (first.status, again.status) == (503, 200)
     assert "Idempotency-Replayed" not in again.headers
-    assert len(mailroom.sends) == 2
+    assert len(dispatcher.sends) == 2
 
 
 async def test_another_message_with_the_same_key_is_refused():
     """It is a mistake of the caller's, and nothing is sent."""
-    client, mailroom = caller(dispatched(Sent("id")))
+    client, dispatcher = caller(dispatched(Sent("id")))
     await post(client)
 
     refused = await post(client, message(subject="another"))
 
     assert (refused.status, refused.json["code"]) == (422, "idempotency_mismatch")
-    assert len(mailroom.sends) == 1
+    assert len(dispatcher.sends) == 1
 
 
 async def test_the_spelling_of_the_same_message_does_not_matter():
     """The parsed message is compared, not its bytes."""
-    client, mailroom = caller(dispatched(Sent("id")))
+    client, dispatcher = caller(dispatched(Sent("id")))
     await post(client)
 
     spelled_otherwise = json.dumps(dict(reversed(json.loads(message()).items())), indent=3)
     again = await post(client, spelled_otherwise.encode())
 
     assert again.headers["Idempotency-Replayed"] == "true"
-    assert len(mailroom.sends) == 1
+    assert len(dispatcher.sends) == 1
 
 
 async def test_a_recipient_who_is_named_again_does_not_matter():
     """Not even in another spelling: the message that would be sent is the same."""
-    client, mailroom = caller(dispatched(Sent("id")))
+    client, dispatcher = caller(dispatched(Sent("id")))
     await post(client, message(toaddress="bob@example.org", ccaddress="eve@example.org"))
 
     repeated = message(
@@ -128,7 +128,7 @@ async def test_a_recipient_who_is_named_again_does_not_matter():
     again = await post(client, repeated)
 
     assert again.headers["Idempotency-Replayed"] == "true"
-    (sent,) = mailroom.sends
+    (sent,) = dispatcher.sends
     assert [box.address for box in sent.mail.recipients] == ["bob@example.org", "eve@example.org"]
 
 
@@ -140,8 +140,8 @@ async def test_a_twin_that_still_runs_is_a_conflict(nursery, autojump_clock):
         await going_on.wait()
         return dispatched(Sent("id"))
 
-    mailroom = FakeMailroom(answer)
-    client = Client(fake_services(mailroom=mailroom, new_id=counting_ids()))
+    dispatcher = FakeDispatcher(answer)
+    client = Client(fake_services(dispatcher=dispatcher, new_id=counting_ids()))
     nursery.start_soon(post, client)
     await trio.testing.wait_all_tasks_blocked()
 
@@ -150,62 +150,62 @@ async def test_a_twin_that_still_runs_is_a_conflict(nursery, autojump_clock):
 
     assert (twin.status, twin.json["code"]) == (409, "in_progress")
     assert twin.headers["Retry-After"] == "1"
-    assert len(mailroom.sends) == 1
+    assert len(dispatcher.sends) == 1
 
 
 async def test_another_api_key_has_keys_of_its_own():
     """One application's keys mean nothing to another."""
-    client, mailroom = caller(dispatched(Sent("one")), dispatched(Sent("two")))
+    client, dispatcher = caller(dispatched(Sent("one")), dispatched(Sent("two")))
 
     await post(client)
     other = await post(client, key=SEND_KEY)
 
     assert other.json["messageid"] == "two"
-    assert len(mailroom.sends) == 2
+    assert len(dispatcher.sends) == 2
 
 
 @pytest.mark.parametrize("key", ["", "k" * 257, "tab\there", "clé"])
 async def test_a_key_that_cannot_be_kept_is_refused(key: str):
     """Before the body is read."""
-    client, mailroom = caller()
+    client, dispatcher = caller()
     headers = {**KEYED, "Idempotency-Key": key}
 
     refused = await client.ask("/email", "POST", headers=headers, data=message())
 
     assert (refused.status, refused.json["code"]) == (400, "invalid_idempotency_key")
-    assert mailroom.sends == []
+    assert dispatcher.sends == []
 
 
 async def test_a_dry_run_uses_no_key():
     """It sends nothing, so there is nothing to remember; and a key that is known tells nothing."""
-    client, mailroom = caller(dispatched(Sent("id")))
+    client, dispatcher = caller(dispatched(Sent("id")))
 
     dry = await client.ask("/email?dryrun=true", "POST", headers=KEYED, data=message())
     assert dry.json["valid"] is True
-    assert (mailroom.sends, client.services.ledger.keys) == ([], 0)
+    assert (dispatcher.sends, client.services.ledger.keys) == ([], 0)
 
     real = await post(client)
-    assert (real.json["outcome"], len(mailroom.sends)) == ("sent", 1)
+    assert (real.json["outcome"], len(dispatcher.sends)) == ("sent", 1)
     dry = await client.ask("/email?dryrun=true", "POST", headers=KEYED, data=message())
     assert dry.json["valid"] is True
-    assert len(mailroom.sends) == 1
+    assert len(dispatcher.sends) == 1
 
 
 async def test_the_key_and_its_owner_go_with_the_message():
     """A provider that knows repetitions by a key of ours must get the same one after a crash: it
     is made of these two."""
-    client, mailroom = caller(dispatched(Sent("id")), dispatched(Sent("id")))
+    client, dispatcher = caller(dispatched(Sent("id")), dispatched(Sent("id")))
 
     await post(client)
     await client.post(key=SEND_KEY)
 
-    told = [(send.owner, send.idempotency_key) for send in mailroom.sends]
+    told = [(send.owner, send.idempotency_key) for send in dispatcher.sends]
     assert told == [("all", "order-42"), ("sender", None)]
 
 
 async def test_a_node_that_stops_still_tells_what_it_knows():
     """A repetition has its answer to the end; what is new is refused."""
-    client, mailroom = caller(dispatched(Unknown(Reason.TIMEOUT)))
+    client, dispatcher = caller(dispatched(Unknown(Reason.TIMEOUT)))
     first = await post(client)
     client.services.readiness.draining = True
 
@@ -213,7 +213,7 @@ async def test_a_node_that_stops_still_tells_what_it_knows():
 
     assert (again.status, again.body) == (first.status, first.body)
     assert (new.status, new.json["code"]) == (503, "draining")
-    assert len(mailroom.sends) == 1
+    assert len(dispatcher.sends) == 1
 
 
 async def test_a_bug_leaves_no_key_in_progress():
@@ -222,7 +222,7 @@ async def test_a_bug_leaves_no_key_in_progress():
     async def breaks(_send):
         raise RuntimeError("a bug")
 
-    client = Client(fake_services(mailroom=FakeMailroom(breaks), new_id=counting_ids()))
+    client = Client(fake_services(dispatcher=FakeDispatcher(breaks), new_id=counting_ids()))
 
     first, again = await post(client), await post(client)
 

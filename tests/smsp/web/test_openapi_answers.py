@@ -11,7 +11,7 @@ import pytest
 import trio
 
 from actors import Transition
-from actors.notices import Failure, ProbeRecord
+from actors.notices import LastFailure, ProbeRecord
 from smsp.admission.budget import ByteBudget
 from smsp.admission.keyring import Keyring
 from smsp.admission.rates import Failures
@@ -19,11 +19,11 @@ from smsp.keys import Key, digest_of
 from smsp.mail import Mail, fingerprint
 from smsp.mail.outcome import (
     NOBODY_REFUSED,
+    AttemptRefused,
     Blame,
     NotSent,
     Outcome,
     Reason,
-    Refused,
     RefusedRecipient,
     RefusedRecipients,
     Rejected,
@@ -42,7 +42,7 @@ from tests.kit.openapi import Described
 from tests.kit.web import (
     KEY,
     OBSERVE_KEY,
-    FakeMailroom,
+    FakeDispatcher,
     dispatched,
     fake_services,
     snapshot,
@@ -75,7 +75,7 @@ class Case:
 
 
 def _after(*results) -> Case:
-    return Case(services={"mailroom": FakeMailroom([dispatched(*results)])})
+    return Case(services={"dispatcher": FakeDispatcher([dispatched(*results)])})
 
 
 def _after_one(provider: str, result: Outcome) -> Case:
@@ -83,7 +83,7 @@ def _after_one(provider: str, result: Outcome) -> Case:
     done = dispatched(result)
     attempts = tuple(replace(one, provider=provider) for one in done.attempts)
     done = replace(done, attempts=attempts, route=Route((provider,), ()))
-    return Case(services={"mailroom": FakeMailroom([done])})
+    return Case(services={"dispatcher": FakeDispatcher([done])})
 
 
 def parsed() -> Mail:
@@ -145,7 +145,7 @@ CASES = {
     "dry_run": lambda: Case(
         "/email?dryrun=true",
         services={
-            "mailroom": FakeMailroom(skipped=[Skipped("sendgrid", Reason.TOO_MANY_RECIPIENTS)])
+            "dispatcher": FakeDispatcher(skipped=[Skipped("sendgrid", Reason.TOO_MANY_RECIPIENTS)])
         },
     ),
     "invalid_json": lambda: Case(
@@ -167,11 +167,11 @@ CASES = {
     "invalid_message": lambda: Case(body={"json": {"fromaddress": "shop@example.com"}}),
     "rejected": lambda: _after(Rejected(Reason.BAD_RECIPIENT, NO_ADDRESS)),
     "not_sent": lambda: _after(NotSent(Reason.CONNECT_TIMEOUT, Blame.PROVIDER)),
-    "no_provider": lambda: _after(Refused(Reason.OPEN)),
+    "no_provider": lambda: _after(AttemptRefused(Reason.OPEN)),
     "busy": lambda: Case(services={"body_budget": ByteBudget(0)}),
     "draining": lambda: Case(services={"readiness": Readiness(started=True, draining=True)}),
     "unknown": lambda: _after(Unknown(Reason.TIMEOUT)),
-    "internal": lambda: Case(services={"mailroom": FakeMailroom(_breaks)}),
+    "internal": lambda: Case(services={"dispatcher": FakeDispatcher(_breaks)}),
     "not_found": lambda: Case("/nowhere"),
     "method_not_allowed": lambda: Case(method="GET", body={}),
 }
@@ -228,21 +228,21 @@ def _results() -> list[Outcome]:
 @pytest.mark.parametrize("result", _results(), ids=lambda one: f"{word(one)}-{one}"[:60])
 async def test_every_outcome_with_every_reason_is_described(described, result):
     """Whatever becomes of a message, its answer has the shape that its status promises."""
-    response = await _after(Refused(Reason.FULL), result).answer()
+    response = await _after(AttemptRefused(Reason.FULL), result).answer()
     await described.hold(response, "POST", "/email")
 
 
 @pytest.mark.parametrize("reason", Reason)
 async def test_every_refusal_is_described(described, reason):
     """So has the answer to a message that no provider was called for."""
-    response = await _after(Refused(reason)).answer()
+    response = await _after(AttemptRefused(reason)).answer()
     await described.hold(response, "POST", "/email")
 
 
 async def test_a_message_that_nobody_can_carry_is_described(described):
     """So has the refusal of a message that is beyond every provider."""
     beyond = dispatched(skipped=[Skipped("mailgun", Reason.TOO_LARGE)])
-    response = await Case(services={"mailroom": FakeMailroom([beyond])}).answer()
+    response = await Case(services={"dispatcher": FakeDispatcher([beyond])}).answer()
     assert response.status_code == 422
     await described.hold(response, "POST", "/email")
 
@@ -252,7 +252,7 @@ BUSY = {
     "reason": "timeout",
     "due_at": 30.0,
     "last_probe": ProbeRecord(20.0, "not_sent", 0.125),
-    "last_failure": Failure(20.0, "timeout"),
+    "last_failure": LastFailure(20.0, "timeout"),
     "counts": {"sent": 3, "unknown": 1},
     "transitions": (Transition(10.0, "closed", "open", "timeout"),),
 }
@@ -262,9 +262,9 @@ BUSY = {
 @pytest.mark.parametrize("fields", [{}, BUSY], ids=["fresh", "busy"])
 async def test_snapshots_are_described(described, path, fields):
     """A circuit has the shape described, before anything has happened to it and after."""
-    mailroom = FakeMailroom(snapshots=[snapshot("mailgun", **fields)])
+    dispatcher = FakeDispatcher(snapshots=[snapshot("mailgun", **fields)])
     at = path.replace("{name}", "mailgun")
-    response = await Case(at, "GET", body={}, services={"mailroom": mailroom}).answer()
+    response = await Case(at, "GET", body={}, services={"dispatcher": dispatcher}).answer()
     assert response.status_code == 200
     await described.hold(response, "GET", path)
 

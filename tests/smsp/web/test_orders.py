@@ -7,21 +7,21 @@ import json
 import pytest
 
 from smsp.web.orders import ORDER_BYTES_MAX
-from tests.kit.web import OBSERVE_KEY, SEND_KEY, Client, FakeMailroom, fake_services
+from tests.kit.web import OBSERVE_KEY, SEND_KEY, Client, FakeDispatcher, fake_services
 
 CIRCUIT = "/providers/mailgun/circuit"
 
 
 @pytest.fixture
-def mailroom() -> FakeMailroom:
+def dispatcher() -> FakeDispatcher:
     """It remembers the orders that it got."""
-    return FakeMailroom()
+    return FakeDispatcher()
 
 
 @pytest.fixture
-def client(mailroom: FakeMailroom) -> Client:
+def client(dispatcher: FakeDispatcher) -> Client:
     """An operator's client."""
-    return Client(fake_services(mailroom=mailroom))
+    return Client(fake_services(dispatcher=dispatcher))
 
 
 @pytest.mark.parametrize(
@@ -32,12 +32,12 @@ def client(mailroom: FakeMailroom) -> Client:
         ({"state": "auto"}, ("mailgun", "auto", None)),
     ],
 )
-async def test_an_order_is_carried_out(client, mailroom, order, carried_out):
+async def test_an_order_is_carried_out(client, dispatcher, order, carried_out):
     """And answered with the circuit's snapshot."""
     answer = await client.ask(CIRCUIT, "PUT", data=json.dumps(order))
 
     assert (answer.status, answer.json["name"]) == (200, "mailgun")
-    assert mailroom.orders == [carried_out]
+    assert dispatcher.orders == [carried_out]
 
 
 @pytest.mark.parametrize(
@@ -53,38 +53,38 @@ async def test_an_order_is_carried_out(client, mailroom, order, carried_out):
         (b'{"state": "open", "until": 60}', "until"),
     ],
 )
-async def test_what_is_no_order_changes_nothing(client, mailroom, body, field):
+async def test_what_is_no_order_changes_nothing(client, dispatcher, body, field):
     """The answer names the field that is wrong."""
     answer = await client.ask(CIRCUIT, "PUT", data=body)
 
     assert (answer.status, answer.json["code"]) == (422, "invalid_order")
     assert answer.json["field"] == field
-    assert mailroom.orders == []
+    assert dispatcher.orders == []
 
 
-async def test_an_order_is_short(client, mailroom):
+async def test_an_order_is_short(client, dispatcher):
     """What is longer than any order is not read to its end: it would be held by nobody's leave."""
     answer = await client.ask(CIRCUIT, "PUT", data=b'{"state": "open"}' + b" " * ORDER_BYTES_MAX)
 
     assert (answer.status, answer.json["code"]) == (413, "too_large")
-    assert mailroom.orders == []
+    assert dispatcher.orders == []
 
 
 @pytest.mark.parametrize("key", [SEND_KEY, OBSERVE_KEY])
-async def test_only_an_operator_may_order(client, mailroom, key):
+async def test_only_an_operator_may_order(client, dispatcher, key):
     """A key that sends or watches is refused."""
     answer = await client.ask(CIRCUIT, "PUT", key=key, data=b'{"state": "open"}')
 
     assert answer.status == 403
-    assert mailroom.orders == []
+    assert dispatcher.orders == []
 
 
-async def test_an_unknown_provider_is_not_found(client, mailroom):
+async def test_an_unknown_provider_is_not_found(client, dispatcher):
     """By name."""
     answer = await client.ask("/providers/pigeon/circuit", "PUT", data=b'{"state": "open"}')
 
     assert answer.status == 404
-    assert mailroom.orders == []
+    assert dispatcher.orders == []
 
 
 async def test_metrics_are_for_observers(client):

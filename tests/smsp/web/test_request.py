@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from smsp.web.request import Asked
+from smsp.web.request import ApiRequest
 
 HEADERS = ((b"x-order", b"1"), (b"x-order", b"2"), (b"x-name", b"J\xf6rg"))
 
@@ -23,7 +23,7 @@ def asked(*headers, path="/email", query=b"", client=("192.0.2.1", 50000)):
         "client": client,
         "server": ("192.0.2.2", 8080),
     }
-    return Asked(scope, _receive, body_bytes_max=1000, arrived_at=0.0)
+    return ApiRequest(scope, _receive, body_bytes_max=1000, arrived_at=0.0)
 
 
 async def _receive():

@@ -11,7 +11,7 @@ from smsp.web.send_options import (
     SendOptions,
     options_of,
 )
-from tests.kit.web import Client, FakeMailroom, fake_services
+from tests.kit.web import Client, FakeDispatcher, fake_services
 
 
 def header(name: str, value: str) -> tuple[bytes, bytes]:
@@ -157,18 +157,18 @@ def test_two_deadlines():
 )
 async def test_a_misspelt_dry_run_sends_nothing(query):
     """400 names the parameter, and no provider is asked."""
-    mailroom = FakeMailroom()
-    answer = await Client(fake_services(mailroom=mailroom)).post(query=query)
+    dispatcher = FakeDispatcher()
+    answer = await Client(fake_services(dispatcher=dispatcher)).post(query=query)
     assert (answer.status, answer.json["code"]) == (400, "bad_request")
     assert answer.json["field"] in query
-    assert mailroom.sends == []
+    assert dispatcher.sends == []
 
 
 async def test_a_misspelt_idempotency_key_sends_nothing():
     """400 names the header and the one that is meant, and no provider is asked."""
-    mailroom = FakeMailroom()
-    client = Client(fake_services(mailroom=mailroom))
+    dispatcher = FakeDispatcher()
+    client = Client(fake_services(dispatcher=dispatcher))
     answer = await client.post(headers={"X-Idempotency-Key": "order-1"})
     assert (answer.status, answer.json["field"]) == (400, "x-idempotency-key")
     assert "Idempotency-Key?" in answer.json["message"]
-    assert mailroom.sends == []
+    assert dispatcher.sends == []

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from smsp.web.app import create_app
 from smsp.web.openapi import document
 from smsp.web.urls import KEY_NAMES, PARAMETERS_MAX, wrong_with_url
-from tests.kit.web import KEY, Client, FakeMailroom, fake_services
+from tests.kit.web import KEY, Client, FakeDispatcher, fake_services
 
 ROOT = Path(__file__).resolve().parents[3]
 CONTRACT = (
@@ -83,13 +83,13 @@ def test_a_user(target, wrong):
 
 async def test_too_many_parameters():
     """400 on every route, and no message is sent."""
-    mailroom = FakeMailroom()
-    client = Client(fake_services(mailroom=mailroom))
+    dispatcher = FakeDispatcher()
+    client = Client(fake_services(dispatcher=dispatcher))
     query = "?dryrun=false" + "&a=b" * PARAMETERS_MAX
     for path, method in (("/email", "POST"), ("/livez", "GET"), ("/nothing", "GET")):
         answer = await client.ask(path + query, method, json={})
         assert (answer.status, answer.json["code"]) == (400, "bad_request")
-    assert mailroom.sends == []
+    assert dispatcher.sends == []
 
 
 async def test_a_url_is_not_logged():

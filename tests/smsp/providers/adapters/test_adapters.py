@@ -22,7 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smsp.mail.outcome import Outcome, RefusedRecipients, Sent, word
-from smsp.providers.adapters.answers import Answer
+from smsp.providers.adapters.answers import ResponseRule
 from smsp.providers.adapters.brevo import Brevo
 from smsp.providers.adapters.mailersend import MailerSend
 from smsp.providers.adapters.mailgun import Mailgun
@@ -135,7 +135,9 @@ def test_every_row_of_a_table_of_answers_decides_a_case(kind: str):
     (table,) = (
         value
         for value in vars(sys.modules[type(ADAPTERS[kind]).__module__]).values()
-        if isinstance(value, tuple) and value and all(isinstance(row, Answer) for row in value)
+        if isinstance(value, tuple)
+        and value
+        and all(isinstance(row, ResponseRule) for row in value)
     )
     undecided = list(table)
     for case in (json.loads(path.read_text("utf-8")) for path in CASES.glob(f"{kind}/*.json")):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from smsp.mail.outcome import Blame, NotSent, Reason, Rejected, Unknown
 from smsp.providers.adapters import answers
-from smsp.providers.adapters.answers import Answer
+from smsp.providers.adapters.answers import ResponseRule
 from smsp.providers.protocols import HttpReply
 
 NOW = 784_111_777.0
@@ -45,9 +45,9 @@ def test_what_a_status_proves_by_itself(statuses, outcome):
 
 
 TABLE = (
-    Answer(400, "^no such user", Rejected(Reason.BAD_RECIPIENT)),
-    Answer(400, "user", Rejected(Reason.MESSAGE_REFUSED)),
-    Answer(503, "maintenance", NotSent(Reason.UNAVAILABLE, Blame.PROVIDER)),
+    ResponseRule(400, "^no such user", Rejected(Reason.BAD_RECIPIENT)),
+    ResponseRule(400, "user", Rejected(Reason.MESSAGE_REFUSED)),
+    ResponseRule(503, "maintenance", NotSent(Reason.UNAVAILABLE, Blame.PROVIDER)),
 )
 
 

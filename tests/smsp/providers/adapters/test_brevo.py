@@ -11,7 +11,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsp.mail import Send
+from smsp.mail import Submission
 from smsp.providers.adapters.brevo import Brevo
 from tests.kit.carried import carried_by
 from tests.kit.mails import mailbox, send
@@ -20,7 +20,7 @@ BREVO = Brevo(api_key="xkeysib-key")
 sends = carried_by(BREVO.capabilities)
 
 
-def payload_of(message: Send) -> Any:
+def payload_of(message: Submission) -> Any:
     """What Brevo reads."""
     return json.loads(BREVO.encode(message).body)
 

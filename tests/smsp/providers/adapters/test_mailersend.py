@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsp.mail import Attachment, Send
+from smsp.mail import Attachment, Submission
 from smsp.mail.outcome import Reason
 from smsp.providers.adapters.mailersend import MailerSend
 from smsp.sending.eligibility import why_not_carried
@@ -22,7 +22,7 @@ MAILERSEND = MailerSend(api_token="mlsn.token")
 sends = carried_by(MAILERSEND.capabilities)
 
 
-def payload_of(message: Send) -> Any:
+def payload_of(message: Submission) -> Any:
     """What MailerSend reads."""
     return json.loads(MAILERSEND.encode(message).body)
 

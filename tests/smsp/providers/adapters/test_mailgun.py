@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsp.mail import Attachment, Send
+from smsp.mail import Attachment, Submission
 from smsp.mail.outcome import Reason
 from smsp.providers.adapters.mailgun import Mailgun
 from smsp.sending.eligibility import why_not_carried
@@ -18,7 +18,7 @@ from tests.kit.mails import mailbox, send, sends
 MAILGUN = Mailgun(api_key="key-mailgun", domain="mg.example.com")
 
 
-def form_of(message: Send) -> list[Part]:
+def form_of(message: Submission) -> list[Part]:
     """What Mailgun reads."""
     call = MAILGUN.encode(message)
     return read_form(dict(call.headers)["Content-Type"], call.body)
@@ -105,14 +105,14 @@ def test_a_file_without_a_name_gets_one():
     assert (file.name, file.filename) == ("attachment", "attachment")
 
 
-def _with_nameless_file() -> Send:
+def _with_nameless_file() -> Submission:
     return send(attachments=(Attachment("", "text/plain", b"x"),))
 
 
 LONG = {f"name-{n}": "x" * 900 for n in range(30)}
 
 
-def options_of(message: Send) -> list[Part]:
+def options_of(message: Submission) -> list[Part]:
     """What counts towards the 16 KB of options."""
     return [part for part in form_of(message) if part.name.startswith(("h:", "o:", "v:"))]
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from smsp.mail import Attachment, Send
+from smsp.mail import Attachment, Submission
 from smsp.mail.outcome import Reason
 from smsp.providers.adapters.mailjet import Mailjet
 from smsp.sending.eligibility import why_not_carried
@@ -22,7 +22,7 @@ MAILJET = Mailjet(api_key="mj-key", secret_key="mj-secret")
 sends = carried_by(MAILJET.capabilities)
 
 
-def message_of(sent: Send) -> Any:
+def message_of(sent: Submission) -> Any:
     """What Mailjet reads; there is never more than one message in a call."""
     payload = json.loads(MAILJET.encode(sent).body)
     assert set(payload) == {"Messages"}

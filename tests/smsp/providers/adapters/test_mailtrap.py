@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsp.mail import Attachment, Send
+from smsp.mail import Attachment, Submission
 from smsp.providers.adapters.mailtrap import Mailtrap
 from tests.kit.carried import carried_by
 from tests.kit.mails import send
@@ -20,7 +20,7 @@ MAILTRAP = Mailtrap(api_token="mt-token")
 sends = carried_by(MAILTRAP.capabilities)
 
 
-def payload_of(message: Send) -> Any:
+def payload_of(message: Submission) -> Any:
     """What Mailtrap reads."""
     return json.loads(MAILTRAP.encode(message).body)
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from smsp.mail import Attachment, Send
+from smsp.mail import Attachment, Submission
 from smsp.providers.adapters.postal import Postal
 from tests.kit.carried import carried_by
 from tests.kit.mails import send
@@ -21,7 +21,7 @@ sends = carried_by(POSTAL.capabilities)
 NOTHING_SHOWN = "\u200b"
 
 
-def payload_of(message: Send) -> Any:
+def payload_of(message: Submission) -> Any:
     """What Postal reads."""
     return json.loads(POSTAL.encode(message).body)
 

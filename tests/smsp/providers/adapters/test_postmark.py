@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsp.mail import Attachment, Send
+from smsp.mail import Attachment, Submission
 from smsp.providers.adapters.postmark import Postmark
 from tests.kit.carried import carried_by
 from tests.kit.mails import mailbox, send
@@ -20,7 +20,7 @@ POSTMARK = Postmark(server_token="pm-token")
 sends = carried_by(POSTMARK.capabilities)
 
 
-def payload_of(message: Send) -> Any:
+def payload_of(message: Submission) -> Any:
     """What Postmark reads."""
     return json.loads(POSTMARK.encode(message).body)
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsp.mail import Attachment, Send
+from smsp.mail import Attachment, Submission
 from smsp.mail.outcome import Reason
 from smsp.providers.adapters.resend import Resend
 from smsp.sending.eligibility import why_not_carried
@@ -25,7 +25,7 @@ RESEND = Resend(api_key="re_key")
 sends = carried_by(RESEND.capabilities)
 
 
-def payload_of(message: Send) -> Any:
+def payload_of(message: Submission) -> Any:
     """What Resend reads."""
     return json.loads(RESEND.encode(message).body)
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from pydantic import ValidationError
 
-from smsp.mail import Attachment, Send
+from smsp.mail import Attachment, Submission
 from smsp.providers.adapters.scaleway import Scaleway
 from tests.kit.carried import carried_by
 from tests.kit.mails import send
@@ -22,12 +22,12 @@ SCALEWAY = Scaleway(secret_key="scw-secret", project_id=PROJECT)
 sends = carried_by(SCALEWAY.capabilities)
 
 
-def payload_of(message: Send) -> Any:
+def payload_of(message: Submission) -> Any:
     """What Scaleway reads."""
     return json.loads(SCALEWAY.encode(message).body)
 
 
-def headers_of(message: Send) -> list[tuple[str, str]]:
+def headers_of(message: Submission) -> list[tuple[str, str]]:
     """The additional headers, in their order."""
     return [(each["key"], each["value"]) for each in payload_of(message)["additional_headers"]]
 

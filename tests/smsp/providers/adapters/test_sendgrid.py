@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from smsp.mail import Attachment, Send
+from smsp.mail import Attachment, Submission
 from smsp.providers.adapters.sendgrid import SendGrid
 from tests.kit.mails import mailbox, send, sends
 
 SENDGRID = SendGrid(api_key="SG.key")
 
 
-def payload_of(message: Send) -> Any:
+def payload_of(message: Submission) -> Any:
     """What SendGrid reads."""
     return json.loads(SENDGRID.encode(message).body)
 

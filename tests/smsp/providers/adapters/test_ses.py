@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from smsp.mail import Send
+from smsp.mail import Submission
 from smsp.providers.adapters.ses import Ses
 from smsp.providers.encoding import mime, sigv4
 from smsp.providers.protocols import SigningAdapter
@@ -28,12 +28,12 @@ MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 sends = carried_by(SES.capabilities)
 
 
-def payload_of(message: Send) -> Any:
+def payload_of(message: Submission) -> Any:
     """What SES reads."""
     return json.loads(SES.encode(message).body)
 
 
-def tags_of(message: Send) -> dict[str, str]:
+def tags_of(message: Submission) -> dict[str, str]:
     """The message's tags."""
     return {each["Name"]: each["Value"] for each in payload_of(message)["EmailTags"]}
 

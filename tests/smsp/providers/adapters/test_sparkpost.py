@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsp.mail import Attachment, Send
+from smsp.mail import Attachment, Submission
 from smsp.mail.outcome import Reason
 from smsp.providers.adapters.sparkpost import SparkPost
 from smsp.sending.eligibility import why_not_carried
@@ -23,7 +23,7 @@ SPARKPOST = SparkPost(api_key="sp-key")
 sends = carried_by(SPARKPOST.capabilities)
 
 
-def payload_of(message: Send) -> Any:
+def payload_of(message: Submission) -> Any:
     """What SparkPost reads."""
     return json.loads(SPARKPOST.encode(message).body)
 

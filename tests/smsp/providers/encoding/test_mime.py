@@ -14,14 +14,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsp.mail import Attachment, Send
+from smsp.mail import Attachment, Submission
 from smsp.providers.encoding.mime import build
 from tests.kit.mails import mailbox, send, sends
 
 CRLF = re.compile(r"\r\n|\r|\n")
 
 
-def read(message: Send, **options) -> EmailMessage:
+def read(message: Submission, **options) -> EmailMessage:
     """The message as a receiver reads it; a defect anywhere in it is a failure."""
     parsed = BytesParser(policy=policy.default).parsebytes(build(message, **options))
     for part in parsed.walk():

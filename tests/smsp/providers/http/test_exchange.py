@@ -21,7 +21,7 @@ from smsp.providers.http.exchange import (
     Exchange,
     Interrupted,
 )
-from smsp.providers.http.phases import FAILURES, Failure, Phase
+from smsp.providers.http.phases import FAILURES, HttpFailure, Phase
 from smsp.providers.protocols import HttpCall
 from tests.kit.far_http import HANGS, Answer, Far, Script
 from tests.kit.mails import mailbox
@@ -109,7 +109,7 @@ async def test_broken_in_mid_body(autojump_clock, pieces):
     """A reset in mid-body is no reset after the last byte, although it raises the same error."""
     script = Script(raises={Phase.WRITING: httpx.ReadError("reset")}, takes_pieces=pieces)
     result, far = await run(script, LARGE)
-    assert result == Interrupted(Phase.WRITING, Failure.BROKEN)
+    assert result == Interrupted(Phase.WRITING, HttpFailure.BROKEN)
     assert far.writes == pieces * WRITE_BYTES
 
 
@@ -145,7 +145,7 @@ async def test_not_written(autojump_clock, phase):
 async def test_time_of_each_phase(autojump_clock, phase):
     """A phase that hangs is given up after exactly its own time."""
     result, _ = await run(Script(takes={phase: HANGS}))
-    assert result == Interrupted(phase, Failure.TIMED_OUT)
+    assert result == Interrupted(phase, HttpFailure.TIMED_OUT)
     assert trio.current_time() == TIMEOUT_S
 
 
@@ -161,14 +161,14 @@ async def test_connect_and_tls_share_one_time(autojump_clock):
     """TLS has what connecting has left over."""
     takes = {Phase.WAITING: 1.0, Phase.CONNECTING: 1.5, Phase.SECURING: HANGS}
     result, _ = await run(Script(takes=takes))
-    assert result == Interrupted(Phase.SECURING, Failure.TIMED_OUT)
+    assert result == Interrupted(Phase.SECURING, HttpFailure.TIMED_OUT)
     assert trio.current_time() == 1.0 + TIMEOUT_S
 
 
 async def test_time_of_the_head(autojump_clock):
     """Writing the head has a time of its own, also where no body follows."""
     result, _ = await run(Script(takes={Phase.CONNECTING: 1.5}, head_s=HANGS), GET)
-    assert result == Interrupted(Phase.WRITING, Failure.TIMED_OUT)
+    assert result == Interrupted(Phase.WRITING, HttpFailure.TIMED_OUT)
     assert trio.current_time() == 1.5 + TIMEOUT_S
 
 
@@ -192,14 +192,14 @@ async def test_stalled_upload(autojump_clock):
                 await trio.sleep(1.0 if trio.current_time() < 3.0 else HANGS)
 
     result = await Exchange(TIMEOUT_S).run(Stalls(), LARGE)
-    assert result == Interrupted(Phase.WRITING, Failure.TIMED_OUT)
+    assert result == Interrupted(Phase.WRITING, HttpFailure.TIMED_OUT)
     assert trio.current_time() == 3.0 + TIMEOUT_S
 
 
 async def test_time_of_the_answer(autojump_clock):
     """Without anybody else to bound it, the answer has its time from the last byte on."""
     result, far = await run(Script(takes={Phase.WRITTEN: HANGS}))
-    assert result == Interrupted(Phase.WRITTEN, Failure.TIMED_OUT)
+    assert result == Interrupted(Phase.WRITTEN, HttpFailure.TIMED_OUT)
     assert trio.current_time() == far.seen[0].written_at + TIMEOUT_S
 
 
@@ -349,7 +349,7 @@ async def test_an_answer_that_is_bounded_by_both(autojump_clock):
     told = []
     exchange = Exchange(TIMEOUT_S, lambda: told.append(trio.current_time()), answer_s=7.0)
     result = await exchange.run(Far(Script(takes={Phase.WRITTEN: HANGS})), POST)
-    assert result == Interrupted(Phase.WRITTEN, Failure.TIMED_OUT)
+    assert result == Interrupted(Phase.WRITTEN, HttpFailure.TIMED_OUT)
     assert told == [0.0]
     assert trio.current_time() == 7.0
 

@@ -11,10 +11,10 @@ import pytest
 import trio
 
 from smsp.providers.http.exchange import Exchange, Interrupted
-from smsp.providers.http.phases import Failure, Phase
+from smsp.providers.http.phases import HttpFailure, Phase
 from smsp.providers.http.transport import Transport
 from smsp.providers.protocols import HttpCall
-from smsp.tcp_stream import Line
+from smsp.tcp_stream import ByteCountingStream
 
 TIMEOUT_S = 2.0
 ANSWER = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"
@@ -77,7 +77,7 @@ class Httpcore(httpx.AsyncBaseTransport):
         )
 
 
-class HangingLine(Line):
+class HangingLine(ByteCountingStream):
     """The same for our own transport. A handshake hangs where it first waits for the peer."""
 
     def __init__(self, hangs):
@@ -141,7 +141,7 @@ async def test_phases(autojump_clock, transport_that, hangs, phase):
     transport, network = transport_that(hangs)
     scheme = "https" if phase is Phase.SECURING else "http"
     result = await Exchange(TIMEOUT_S).run(transport, call(scheme))
-    assert result == Interrupted(phase, Failure.TIMED_OUT)
+    assert result == Interrupted(phase, HttpFailure.TIMED_OUT)
     assert trio.current_time() == TIMEOUT_S
     assert network.closed == (phase is not Phase.CONNECTING)
 

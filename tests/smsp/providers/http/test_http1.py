@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsp.providers.http.http1 import HEAD_BYTES_MAX, Answers, head_of
+from smsp.providers.http.http1 import HEAD_BYTES_MAX, ResponseParser, head_of
 
 OK = b"HTTP/1.1 200 OK\r\n"
 NO_BODY = OK + b"Content-Length: 0\r\n\r\n"
@@ -21,7 +21,7 @@ def request_of(method="POST", url="https://api.example.com/v3/send?x=1", **heade
 
 def fed(*pieces):
     """The answer that these pieces make, and its body."""
-    answers = Answers()
+    answers = ResponseParser()
     for piece in pieces:
         answers.feed(piece)
     return answers, answers.take()
@@ -190,7 +190,7 @@ def test_what_is_no_answer(wire):
 )
 def test_an_answer_cut_short(wire):
     """A connection that ends too early leaves no whole answer."""
-    answers = Answers()
+    answers = ResponseParser()
     if wire:
         answers.feed(wire)
     with pytest.raises(httpx.RemoteProtocolError):
@@ -213,7 +213,7 @@ ENDLESS = {
 @pytest.mark.parametrize(("start", "more"), ENDLESS.values(), ids=list(ENDLESS))
 def test_an_answer_without_an_end(start, more):
     """What surrounds a body is bounded."""
-    answers = Answers()
+    answers = ResponseParser()
     if start:
         answers.feed(start)
     for _ in range(HEAD_BYTES_MAX // len(more) + 1):

@@ -6,7 +6,7 @@ import httpx
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsp.providers.http.http1 import Answers
+from smsp.providers.http.http1 import ResponseParser
 from tests.kit.examples import many
 from tests.kit.pieces import byte_for_byte, pieces_of, streams
 from tests.smsp.providers.http.test_http1 import WHOLE
@@ -23,7 +23,7 @@ GOOD = [wire for wire, *_ in WHOLE.values()]
 
 def understood(pieces):
     """What is made of these pieces and the end of the connection; ``None`` if it is no answer."""
-    answers = Answers()
+    answers = ResponseParser()
     try:
         for piece in pieces:
             answers.feed(piece)

@@ -10,7 +10,7 @@ from uuid import UUID
 import httpx
 import pytest
 
-from smsp.mail import Attachment, Send, fingerprint
+from smsp.mail import Attachment, Submission, fingerprint
 from smsp.mail.outcome import Blame, Outcome, Reason, Sent, Unknown
 from smsp.providers import KINDS
 from smsp.providers.http.idempotency import ASK_AGAIN_AFTER_S, key_of
@@ -138,7 +138,9 @@ ORDER = replace(
 )
 
 
-async def said_to(kind: str, message: Send) -> tuple[str, bytes, tuple[tuple[bytes, bytes], ...]]:
+async def said_to(
+    kind: str, message: Submission
+) -> tuple[str, bytes, tuple[tuple[bytes, bytes], ...]]:
     """What a node that knows nothing but this message says to the provider: all of it."""
     far = Far(REFUSES)
     provider = HttpProvider(ADAPTERS[kind], far, Far(), mailbox("poll@example.com"), 2.0)
@@ -147,7 +149,7 @@ async def said_to(kind: str, message: Send) -> tuple[str, bytes, tuple[tuple[byt
     return str(seen.request.url), bytes(seen.body), tuple(seen.request.headers.raw)
 
 
-def again(message: Send, **fields: Any) -> Send:
+def again(message: Submission, **fields: Any) -> Submission:
     """The same request of the same caller as another node takes it up, but for these fields of its
     mail: with an id and a request key of its own."""
     mail = replace(message.mail, **fields) if fields else message.mail

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from smsp.mail.outcome import Blame, NotSent, Reason, Unknown
-from smsp.providers.http.phases import FAILURES, OUTCOMES, Failure, Phase, failure_of
+from smsp.providers.http.phases import FAILURES, OUTCOMES, HttpFailure, Phase, failure_of
 
 BEFORE_THE_LAST_BYTE = (Phase.WAITING, Phase.CONNECTING, Phase.SECURING, Phase.WRITING)
 AFTER_THE_LAST_BYTE = (Phase.WRITTEN, Phase.ANSWERED)
@@ -25,7 +25,7 @@ def descendants(cls: type) -> Iterator[type]:
 
 def test_complete():
     """Every phase has a row for every failure, and there are no others."""
-    assert set(OUTCOMES) == set(product(Phase, Failure))
+    assert set(OUTCOMES) == set(product(Phase, HttpFailure))
 
 
 def test_every_phase_is_on_one_side():
@@ -34,14 +34,14 @@ def test_every_phase_is_on_one_side():
     assert set(BEFORE_THE_LAST_BYTE).isdisjoint(AFTER_THE_LAST_BYTE)
 
 
-@pytest.mark.parametrize("failure", Failure)
+@pytest.mark.parametrize("failure", HttpFailure)
 @pytest.mark.parametrize("phase", BEFORE_THE_LAST_BYTE)
 def test_before_the_last_byte(phase, failure):
     """Until the last byte is handed to the socket nothing was sent, whatever broke."""
     assert isinstance(OUTCOMES[phase, failure], NotSent)
 
 
-@pytest.mark.parametrize("failure", Failure)
+@pytest.mark.parametrize("failure", HttpFailure)
 @pytest.mark.parametrize("phase", AFTER_THE_LAST_BYTE)
 def test_after_the_last_byte(phase, failure):
     """From the last byte on nobody knows, whatever broke."""
@@ -74,7 +74,7 @@ TRUTH = {
     Phase.WRITTEN: (LOST, Unknown(Reason.TIMEOUT, Blame.PROVIDER), LOST, IN_DOUBT),
     Phase.ANSWERED: (LOST, LOST, LOST, IN_DOUBT),
 }
-KINDS = (Failure.BROKEN, Failure.TIMED_OUT, Failure.OURS, Failure.STARVED)
+KINDS = (HttpFailure.BROKEN, HttpFailure.TIMED_OUT, HttpFailure.OURS, HttpFailure.STARVED)
 
 
 @pytest.mark.parametrize("phase", TRUTH, ids=lambda phase: phase.name)
@@ -92,22 +92,22 @@ def test_every_error_of_httpx_has_its_row():
 @pytest.mark.parametrize(
     ("error", "failure"),
     [
-        (httpx.TransportError, Failure.BROKEN),
-        (httpx.NetworkError, Failure.BROKEN),
-        (httpx.ConnectError, Failure.BROKEN),
-        (httpx.ReadError, Failure.BROKEN),
-        (httpx.WriteError, Failure.BROKEN),
-        (httpx.CloseError, Failure.BROKEN),
-        (httpx.ProtocolError, Failure.BROKEN),
-        (httpx.RemoteProtocolError, Failure.BROKEN),
-        (httpx.ProxyError, Failure.BROKEN),
-        (httpx.TimeoutException, Failure.TIMED_OUT),
-        (httpx.ConnectTimeout, Failure.TIMED_OUT),
-        (httpx.ReadTimeout, Failure.TIMED_OUT),
-        (httpx.WriteTimeout, Failure.TIMED_OUT),
-        (httpx.PoolTimeout, Failure.TIMED_OUT),
-        (httpx.LocalProtocolError, Failure.OURS),
-        (httpx.UnsupportedProtocol, Failure.OURS),
+        (httpx.TransportError, HttpFailure.BROKEN),
+        (httpx.NetworkError, HttpFailure.BROKEN),
+        (httpx.ConnectError, HttpFailure.BROKEN),
+        (httpx.ReadError, HttpFailure.BROKEN),
+        (httpx.WriteError, HttpFailure.BROKEN),
+        (httpx.CloseError, HttpFailure.BROKEN),
+        (httpx.ProtocolError, HttpFailure.BROKEN),
+        (httpx.RemoteProtocolError, HttpFailure.BROKEN),
+        (httpx.ProxyError, HttpFailure.BROKEN),
+        (httpx.TimeoutException, HttpFailure.TIMED_OUT),
+        (httpx.ConnectTimeout, HttpFailure.TIMED_OUT),
+        (httpx.ReadTimeout, HttpFailure.TIMED_OUT),
+        (httpx.WriteTimeout, HttpFailure.TIMED_OUT),
+        (httpx.PoolTimeout, HttpFailure.TIMED_OUT),
+        (httpx.LocalProtocolError, HttpFailure.OURS),
+        (httpx.UnsupportedProtocol, HttpFailure.OURS),
     ],
     ids=lambda value: getattr(value, "name", None) or value.__name__,
 )
@@ -125,5 +125,5 @@ def test_failure_of_a_stranger():
     class Strange(httpx.TransportError):
         """Not known either."""
 
-    assert failure_of(StrangeTimeout("boom")) is Failure.TIMED_OUT
-    assert failure_of(Strange("boom")) is Failure.BROKEN
+    assert failure_of(StrangeTimeout("boom")) is HttpFailure.TIMED_OUT
+    assert failure_of(Strange("boom")) is HttpFailure.BROKEN

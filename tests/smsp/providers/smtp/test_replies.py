@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsp.providers.smtp.phases import NotSmtp, Reply
+from smsp.providers.smtp.phases import NotSmtp, SmtpReply
 from smsp.providers.smtp.replies import (
     LINE_BYTES_MAX,
     LINES_MAX,
@@ -34,7 +34,7 @@ def wire(code: int, lines: list[str]) -> bytes:
     return "".join(f"{code}{m}{line}\r\n" for m, line in zip(marks, lines, strict=True)).encode()
 
 
-def read(pieces) -> list[Reply | None]:
+def read(pieces) -> list[SmtpReply | None]:
     """All replies in these pieces; ``None`` stands for what is none, and ends it."""
     incoming, read = Replies(), []
     for piece in pieces:
@@ -53,7 +53,7 @@ def test_replies_are_what_was_said(said, piece_bytes):
     """However they come: codes, and the text of all lines."""
     whole = b"".join(wire(*reply) for reply in said)
     pieces = [whole[n : n + piece_bytes] for n in range(0, len(whole), piece_bytes)]
-    expected = [Reply(code, "\n".join(map(str.strip, lines))) for code, lines in said]
+    expected = [SmtpReply(code, "\n".join(map(str.strip, lines))) for code, lines in said]
     assert read(pieces) == expected
 
 
@@ -75,7 +75,7 @@ def test_nothing_is_hidden(cut):
     assert not incoming.silent
     incoming.feed(b"250-a\r\n250 b\r\n"[cut:])
     assert not incoming.silent
-    assert incoming.next() == Reply(250, "a\nb")
+    assert incoming.next() == SmtpReply(250, "a\nb")
     assert incoming.silent
 
 
@@ -104,10 +104,10 @@ def test_what_is_no_reply(words):
 @pytest.mark.parametrize(
     ("words", "reply"),
     [
-        (b"250\r\n", Reply(250)),
-        (b"250 ok\n", Reply(250, "ok")),
-        (b"250-\r\n250 \r\n", Reply(250, "\n")),
-        (b"250 \xff\xc3\xbc\r\n", Reply(250, "\ufffdü")),
+        (b"250\r\n", SmtpReply(250)),
+        (b"250 ok\n", SmtpReply(250, "ok")),
+        (b"250-\r\n250 \r\n", SmtpReply(250, "\n")),
+        (b"250 \xff\xc3\xbc\r\n", SmtpReply(250, "\ufffdü")),
     ],
 )
 def test_what_is_let_pass(words, reply):
@@ -130,7 +130,7 @@ def test_a_line_is_bounded(begin, last):
 def test_lines_are_bounded():
     """A reply may have so many, the last one included."""
     assert read([b"250-a\r\n" * (LINES_MAX - 1) + b"250 a\r\n"]) == [
-        Reply(250, "\n".join("a" * LINES_MAX))
+        SmtpReply(250, "\n".join("a" * LINES_MAX))
     ]
     assert read([b"250-a\r\n"] * LINES_MAX) == [None]
 
@@ -169,7 +169,7 @@ offers = st.lists(
 @given(offers)
 def test_extensions_are_those_that_smtplib_reads(lines):
     """The standard library has met more servers than we have."""
-    hello = Reply(250, "\n".join(["mail.example.com", *lines]))
+    hello = SmtpReply(250, "\n".join(["mail.example.com", *lines]))
 
     class Peer(smtplib.SMTP):
         def putcmd(self, cmd, args=""):
