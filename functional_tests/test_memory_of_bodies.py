@@ -104,7 +104,7 @@ def test_more_than_there_is_room_for(smsp, name, size, count):
     body = TAKEN[name](size)
     with posted(smsp, [body] * count) as statuses:
         taken_or_not = partial(_taken_or_not, smsp, statuses)
-        eventually(lambda: taken_or_not() == count, "all are taken or refused", within_s=60)
+        eventually(lambda: taken_or_not() == count, "all are taken or refused", within_s=240)
         assert set(statuses()) <= {503}
         assert in_flight(smsp) > 1
         assert most_resident(smsp) < formula(BODY_BYTES, BUFFERED_BYTES)

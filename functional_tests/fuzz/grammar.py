@@ -49,7 +49,8 @@ class Head:
     def last(self) -> bool:
         """Whether no request may follow."""
         options = b",".join(self.values(b"connection")).lower().split(b",")
-        return self.version == b"1.0" or b"close" in [option.strip() for option in options]
+        said = [option.strip() for option in options]
+        return b"close" in said or (self.version == b"1.0" and b"keep-alive" not in said)
 
 
 @dataclass(frozen=True)

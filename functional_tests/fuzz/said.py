@@ -90,6 +90,7 @@ _TAME = (
     lambda said: (said.email(), 200),
     lambda said: (said.email(b"Expect: 100-continue\r\n"), 200),
     lambda said: (said.email(_UPGRADE), 200),
+    lambda said: (said.email(b"Connection: keep-alive\r\n", version=b"1.0"), 200),
     lambda said: (said.chunked(said.message(), JSON), 200),
     lambda said: (said.chunked(said.message(), JSON, b"Expect: 100-continue\r\n"), 200),
     lambda said: (said.chunked(said.message(), JSON, _UPGRADE), 200),
@@ -112,6 +113,6 @@ _LAST = (
     lambda said: (said.email(b"Connection: close\r\n"), 200),
     lambda said: (said.email(b"Connection: x , Close\r\n"), 200),
     lambda said: (said.email(version=b"1.0"), 200),
-    lambda said: (said.email(b"Connection: keep-alive\r\n", version=b"1.0"), 200),
+    lambda said: (said.email(b"Connection: keep-alive, close\r\n", version=b"1.0"), 200),
     lambda said: (said.head(b"CONNECT", b"x:1"), 501),
 )
