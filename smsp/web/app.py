@@ -31,7 +31,6 @@ from smsp.web.events import events
 from smsp.web.health import health
 from smsp.web.intake import Intake
 from smsp.web.metrics import metrics
-from smsp.web.orders import orders
 from smsp.web.replies import ErrorCode, error_reply, stopping_reply
 from smsp.web.request import ApiRequest
 from smsp.web.services import Services
@@ -119,7 +118,7 @@ def create_app(services: Services) -> App:
     # No redirects: they are HTML, and a client may follow one without its body.
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
-    for blueprint in (emails, circuits, events, orders, metrics, health, docs):
+    for blueprint in (emails, circuits, events, metrics, health, docs):
         app.register_blueprint(blueprint(services))
     app.register_blueprint(dashboard())
     app.arrive = _arrive(services.intake)

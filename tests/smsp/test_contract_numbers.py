@@ -15,7 +15,7 @@ from smsp.sending import dispatcher, ledger
 from smsp.server import listener
 from smsp.server.connection import Limits
 from smsp.web import body, replies, send_options
-from smsp.web.orders import HOLD_S_MAX
+from smsp.web.circuits import HOLD_S_MAX
 from tests.kit.environments import MOCK, loaded
 
 PROMISED = [

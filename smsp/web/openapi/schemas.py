@@ -22,7 +22,7 @@ from actors import State
 from smsp.keys import Scope
 from smsp.mail.outcome import REFUSED_LISTED_MAX, OutcomeWord, Reason
 from smsp.mail.parsing import EmailMessage
-from smsp.web.orders import Order
+from smsp.web.circuits import Order
 from smsp.web.replies import DETAIL_CHARACTERS_MAX, ErrorCode
 
 Absent = SkipJsonSchema[None]
