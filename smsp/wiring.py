@@ -40,9 +40,9 @@ from smsp.providers import KINDS
 from smsp.providers.dns import Resolver
 from smsp.providers.http.provider import TransportFor, http_provider
 from smsp.providers.http.transport import Transport
+from smsp.providers.kinds import Capabilities, Connector, Provider
 from smsp.providers.mock import MockProvider
 from smsp.providers.probes import ProbedByMessage, StatusForbidden, dummy
-from smsp.providers.protocols import Capabilities, Connector, Provider
 from smsp.providers.security_layer import client_context
 from smsp.providers.shortage import Spared
 from smsp.sending.circuit_outcomes import OutcomeJudge

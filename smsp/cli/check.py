@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from smsp.mail.outcome import Outcome, Reason, Rejected, Sent, reason_of, word
-from smsp.providers.protocols import Provider
+from smsp.providers.kinds import Provider
 from smsp.settings import ProviderSettings, Settings
 from smsp.settings.table import describe
 from smsp.wiring import PROBE_PHASES, providers

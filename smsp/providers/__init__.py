@@ -22,7 +22,7 @@ from smsp.providers.adapters.scaleway import Scaleway
 from smsp.providers.adapters.sendgrid import SendGrid
 from smsp.providers.adapters.ses import Ses
 from smsp.providers.adapters.sparkpost import SparkPost
-from smsp.providers.protocols import Kind
+from smsp.providers.kinds import Kind
 from smsp.providers.smtp import Smtp
 
 KINDS: Mapping[str, type[Kind]] = MappingProxyType(

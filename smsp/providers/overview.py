@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
-from smsp.providers.protocols import Capabilities, Kind
+from smsp.providers.kinds import Capabilities, Kind
 
 _COSTS = MappingProxyType({"none": "nothing", "counted": "counted", "charged": "**billed**"})
 

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from pydantic.dataclasses import is_pydantic_dataclass
 
 from smsp.providers import KINDS
-from smsp.providers.protocols import Capabilities, Facts, Kind
+from smsp.providers.kinds import Capabilities, Facts, Kind
 
 GROUP = "smsp.providers"
 """``acme = "acme_mail:Acme"`` in this group makes ``acme`` a kind, and ``Acme`` its adapter."""

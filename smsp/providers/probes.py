@@ -1,7 +1,7 @@
 """How a provider is probed while its circuit is open.
 
-Owns what each ``SMSP_<NAME>_PROBE`` asks, which steps may be passed over, and what is remembered
-from one probe to the next. Must not know httpx, nor any provider's words.
+Owns the dummy message, what each ``SMSP_<NAME>_PROBE`` asks, which steps may be passed over, and
+what is remembered from one probe to the next. Must not know httpx, nor any provider's words.
 """
 
 from __future__ import annotations
@@ -9,24 +9,32 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
+from uuid import UUID
 
 import trio
 
 from actors import Progress
-from smsp.mail import Mailbox, Submission
+from smsp.mail import Mail, Mailbox, Submission
 from smsp.mail.outcome import Blame, NotSent, Outcome, Reason, Rejected, Sent, Unknown
-from smsp.providers.poll import poll
-from smsp.providers.protocols import Adapter, Capabilities, ProbeCall, Provider
+from smsp.providers.kinds import Adapter, Capabilities, ProbeCall, Provider
 
 ProbeMode = Literal["auto", "message", "status"]
 """``auto``: the adapter's own steps. ``message``: the dummy message, really sent to the poll
 address. ``status``: of the adapter's steps, those that send nothing."""
+
+POLL_ID = UUID(int=0)
+"""The nil UUID: no message of a caller's has it, so a poll is recognised wherever it turns up."""
 
 StatusForbidden = Callable[[Reason], None]
 """Told, once, that our credentials may not make a provider's status call."""
 
 _NO_STEPS = NotSent(Reason.MISCONFIGURED, Blame.ACCOUNT)
 _MAY_NOT_ASK = frozenset({Reason.UNAUTHORISED, Reason.FORBIDDEN})
+
+
+def poll(address: Mailbox) -> Submission:
+    """The dummy message from ``address`` to itself."""
+    return Submission(POLL_ID, Mail(sender=address, to=(address,), subject="poll", text="poll"))
 
 
 def steps_of(adapter: Adapter, mode: ProbeMode, address: Mailbox) -> tuple[ProbeCall, ...]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from actors import Progress
 from smsp.mail import Submission
 from smsp.mail.outcome import Blame, NotSent, Outcome, Reason, Unknown
-from smsp.providers.protocols import Provider
+from smsp.providers.kinds import Provider
 
 NO_RESOURCES = NotSent(Reason.NO_RESOURCES, Blame.NOBODY)
 IN_DOUBT = Unknown(Reason.NO_RESOURCES, Blame.NOBODY)

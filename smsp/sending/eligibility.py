@@ -12,7 +12,7 @@ from itertools import chain
 from smsp.mail import Mail
 from smsp.mail.outcome import Reason
 from smsp.providers.file_types import Fit, fit
-from smsp.providers.protocols import Capabilities
+from smsp.providers.kinds import Capabilities
 
 
 def why_not_carried(mail: Mail, limits: Capabilities) -> Reason | None:

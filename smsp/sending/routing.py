@@ -10,7 +10,7 @@ from typing import assert_never
 
 from smsp.mail import Mail
 from smsp.mail.outcome import AttemptRefused, NotSent, Reason, Rejected, Result, Sent, Unknown
-from smsp.providers.protocols import Capabilities
+from smsp.providers.kinds import Capabilities
 from smsp.sending.eligibility import why_not_carried
 
 

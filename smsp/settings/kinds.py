@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from pydantic.dataclasses import is_pydantic_dataclass
 from pydantic.fields import FieldInfo
 
-from smsp.providers.protocols import Connector, CredentialedAdapter, Kind
+from smsp.providers.kinds import Connector, CredentialedAdapter, Kind
 from smsp.settings.values import is_loopback, spelled
 
 Kinds = Mapping[str, type[Kind]]

@@ -8,8 +8,8 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from smsp.mail import Mailbox
+from smsp.providers.kinds import Connector, Kind
 from smsp.providers.probes import ProbeMode, dummy, steps_of
-from smsp.providers.protocols import Connector, Kind
 from smsp.sending.eligibility import why_not_carried
 from smsp.settings.values import is_reserved
 

@@ -25,8 +25,8 @@ from pydantic.fields import FieldInfo
 
 from actors.trip import TripRule
 from smsp.mail import Mailbox
+from smsp.providers.kinds import Kind
 from smsp.providers.probes import ProbeMode
-from smsp.providers.protocols import Kind
 from smsp.settings.accounts import (
     OLDER,
     PROVIDERS,

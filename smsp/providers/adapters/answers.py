@@ -19,7 +19,7 @@ from types import MappingProxyType
 import orjson
 
 from smsp.mail.outcome import Blame, NotSent, Reason, Rejected, Unknown
-from smsp.providers.protocols import HttpReply
+from smsp.providers.kinds import HttpReply
 from smsp.providers.redaction import redacted
 
 Refusal = Rejected | NotSent | Unknown

@@ -27,8 +27,7 @@ from smsp.providers.credentials import ADAPTER_CONFIG, ApiKey
 from smsp.providers.encoding.body import json_text
 from smsp.providers.encoding.headers import encoded
 from smsp.providers.encoding.json_fields import base64_part, filled, json_body, with_member
-from smsp.providers.poll import poll
-from smsp.providers.protocols import Capabilities, Facts, HttpCall, HttpReply, ProbeCall
+from smsp.providers.protocols import Capabilities, Facts, HttpCall, HttpReply, ProbeCall, poll
 
 _SENDER_NOT_ALLOWED = NotSent(Reason.SENDER_NOT_ALLOWED, Blame.NOBODY)
 _SUSPENDED = NotSent(Reason.SUSPENDED, Blame.ACCOUNT)

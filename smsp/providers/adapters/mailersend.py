@@ -40,8 +40,7 @@ from smsp.providers.encoding.json_fields import (
     filled,
     json_body,
 )
-from smsp.providers.poll import poll
-from smsp.providers.protocols import Capabilities, Facts, HttpCall, HttpReply, ProbeCall
+from smsp.providers.protocols import Capabilities, Facts, HttpCall, HttpReply, ProbeCall, poll
 
 _NO_CREDITS = NotSent(Reason.NO_CREDITS, Blame.ACCOUNT)
 

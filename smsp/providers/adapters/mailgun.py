@@ -27,8 +27,7 @@ from smsp.providers.credentials import ADAPTER_CONFIG, ApiKey, Domain
 from smsp.providers.encoding import multipart
 from smsp.providers.encoding.headers import name_addr
 from smsp.providers.encoding.multipart import Field, File
-from smsp.providers.poll import poll
-from smsp.providers.protocols import Capabilities, Facts, HttpCall, HttpReply, ProbeCall
+from smsp.providers.protocols import Capabilities, Facts, HttpCall, HttpReply, ProbeCall, poll
 
 _SENDER_NOT_ALLOWED = NotSent(Reason.SENDER_NOT_ALLOWED, Blame.NOBODY)
 

@@ -24,8 +24,7 @@ from smsp.providers.adapters.answers import ResponseRule
 from smsp.providers.credentials import ADAPTER_CONFIG, ApiKey
 from smsp.providers.encoding.headers import encoded
 from smsp.providers.encoding.json_fields import base64_part, body_parts, filled, json_body
-from smsp.providers.poll import poll
-from smsp.providers.protocols import Capabilities, Facts, HttpCall, HttpReply, ProbeCall
+from smsp.providers.protocols import Capabilities, Facts, HttpCall, HttpReply, ProbeCall, poll
 
 _SENDER_NOT_ALLOWED = NotSent(Reason.SENDER_NOT_ALLOWED, Blame.NOBODY)
 

@@ -27,8 +27,7 @@ from smsp.providers.encoding.json_fields import (
     json_body,
     within,
 )
-from smsp.providers.poll import poll
-from smsp.providers.protocols import Capabilities, Facts, HttpCall, HttpReply, ProbeCall
+from smsp.providers.protocols import Capabilities, Facts, HttpCall, HttpReply, ProbeCall, poll
 
 _SENDER_NOT_ALLOWED = NotSent(Reason.SENDER_NOT_ALLOWED, Blame.NOBODY)
 _CONTENT = "subject|text|html|reply_to|category|headers|attachments|custom_variables"

@@ -24,8 +24,7 @@ from smsp.providers.encoding.body import json_text
 from smsp.providers.encoding.headers import encoded, name_addr
 from smsp.providers.encoding.json_fields import base64_part, filled, json_body
 from smsp.providers.encoding.mime import OUR_ID
-from smsp.providers.poll import poll
-from smsp.providers.protocols import Capabilities, Facts, HttpCall, HttpReply, ProbeCall
+from smsp.providers.protocols import Capabilities, Facts, HttpCall, HttpReply, ProbeCall, poll
 
 _UNAUTHORISED = NotSent(Reason.UNAUTHORISED, Blame.ACCOUNT)
 _SENDER_NOT_ALLOWED = NotSent(Reason.SENDER_NOT_ALLOWED, Blame.NOBODY)

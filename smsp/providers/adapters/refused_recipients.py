@@ -23,7 +23,7 @@ from smsp.mail.outcome import (
     Sent,
 )
 from smsp.providers.adapters.answers import presentable
-from smsp.providers.protocols import HttpReply
+from smsp.providers.kinds import HttpReply
 
 Naming = tuple[str, Reason, str]
 """An address as a provider spells it, why it was refused, and the provider's words for that."""

@@ -34,8 +34,7 @@ from smsp.providers.encoding.body import json_text
 from smsp.providers.encoding.headers import ascii_name_addr
 from smsp.providers.encoding.json_fields import base64_part, email_and_name, filled, json_body
 from smsp.providers.encoding.mime import OUR_ID
-from smsp.providers.poll import poll
-from smsp.providers.protocols import Capabilities, Facts, HttpCall, HttpReply, ProbeCall
+from smsp.providers.protocols import Capabilities, Facts, HttpCall, HttpReply, ProbeCall, poll
 
 _CONTENT = "subject|text|html|attachments|additional_headers"
 

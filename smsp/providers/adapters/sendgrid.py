@@ -25,8 +25,7 @@ from smsp.providers.credentials import ADAPTER_CONFIG, ApiKey
 from smsp.providers.encoding.body import json_text
 from smsp.providers.encoding.headers import encoded
 from smsp.providers.encoding.json_fields import base64_part, json_body, within
-from smsp.providers.poll import poll
-from smsp.providers.protocols import Capabilities, Facts, HttpCall, HttpReply, ProbeCall
+from smsp.providers.protocols import Capabilities, Facts, HttpCall, HttpReply, ProbeCall, poll
 
 _CONTENT = "subject|content|attachments|headers|reply_to|reply_to_list|categories|custom_args"
 

@@ -25,12 +25,11 @@ from smsp.mail import Mail, Mailbox, Submission
 from smsp.mail.outcome import Blame, NotSent, Outcome, Reason, Rejected, Sent
 from smsp.providers.adapters import answers
 from smsp.providers.adapters.answers import ResponseRule
-from smsp.providers.aws import DefaultChain
 from smsp.providers.credentials import ADAPTER_CONFIG, ApiKey
+from smsp.providers.credentials_source import DefaultChain
 from smsp.providers.encoding import mime, sigv4
 from smsp.providers.encoding.body import base64_body
 from smsp.providers.encoding.json_fields import filled, json_body
-from smsp.providers.poll import poll
 from smsp.providers.protocols import (
     Capabilities,
     CredentialsSource,
@@ -39,6 +38,7 @@ from smsp.providers.protocols import (
     HttpReply,
     ProbeCall,
     TemporaryCredentials,
+    poll,
 )
 
 _UNAUTHORISED = NotSent(Reason.UNAUTHORISED, Blame.ACCOUNT)

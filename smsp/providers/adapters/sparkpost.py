@@ -38,8 +38,7 @@ from smsp.providers.credentials import ADAPTER_CONFIG, ApiKey
 from smsp.providers.encoding.body import json_text
 from smsp.providers.encoding.headers import name_addr
 from smsp.providers.encoding.json_fields import base64_part, body_parts, filled, json_body, within
-from smsp.providers.poll import poll
-from smsp.providers.protocols import Capabilities, Facts, HttpCall, HttpReply, ProbeCall
+from smsp.providers.protocols import Capabilities, Facts, HttpCall, HttpReply, ProbeCall, poll
 
 _BAD_RECIPIENT = Rejected(Reason.BAD_RECIPIENT)
 _BAD_CONTENT = Rejected(Reason.BAD_CONTENT)

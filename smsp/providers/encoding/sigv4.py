@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from urllib.parse import SplitResult, quote, urlsplit
 
 from smsp.providers.encoding.body import digest_of
-from smsp.providers.protocols import HttpCall
+from smsp.providers.kinds import HttpCall
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
 _DEFAULT_PORTS = frozenset({("http", 80), ("https", 443)})

@@ -15,7 +15,7 @@ import trio
 from smsp.mail import LARGE_BYTES, Submission, is_large
 from smsp.providers.encoding.body import Body
 from smsp.providers.http.idempotency import key_of, repeatable
-from smsp.providers.protocols import Adapter, HttpCall, SigningAdapter, is_idempotent, is_signing
+from smsp.providers.kinds import Adapter, HttpCall, SigningAdapter, is_idempotent, is_signing
 
 __all__ = ["ENCODERS_MAX", "LARGE_BYTES", "Encoder", "is_large"]
 

@@ -22,7 +22,7 @@ import trio
 from smsp.mail import Mailbox
 from smsp.providers.encoding.body import PIECE_BYTES, AnyBody, pieces
 from smsp.providers.http.phases import HttpFailure, Phase, failure_of
-from smsp.providers.protocols import HttpCall, HttpReply
+from smsp.providers.kinds import HttpCall, HttpReply
 from smsp.providers.shortage import is_shortage
 
 WRITE_BYTES = PIECE_BYTES

@@ -20,7 +20,7 @@ from uuid import UUID, uuid5
 
 from smsp.mail import Submission
 from smsp.providers.encoding.body import digest_of
-from smsp.providers.protocols import HttpCall
+from smsp.providers.kinds import HttpCall
 
 ASK_AGAIN_AFTER_S = (0.5, 1.0, 2.0, 4.0)
 """The pauses before a doubtful call is made again. In all well below the shortest life of a key:

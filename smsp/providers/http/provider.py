@@ -27,8 +27,7 @@ from smsp.providers.http.idempotency import ASK_AGAIN_AFTER_S
 from smsp.providers.http.phases import OUTCOMES
 from smsp.providers.http.pool import IDLE_S
 from smsp.providers.http.transport import Transport
-from smsp.providers.probes import ProbeMode, Probing, StatusForbidden, steps_of
-from smsp.providers.protocols import (
+from smsp.providers.kinds import (
     Adapter,
     HttpCall,
     HttpReply,
@@ -36,6 +35,7 @@ from smsp.providers.protocols import (
     is_idempotent,
     is_signing,
 )
+from smsp.providers.probes import ProbeMode, Probing, StatusForbidden, steps_of
 
 TransportFor = Callable[[int, ssl.SSLContext], httpx.AsyncBaseTransport]
 """Makes a transport with at most so many connections, to peers whom this context verifies."""

@@ -23,7 +23,7 @@ from pydantic.dataclasses import dataclass
 
 from smsp.mail import Mailbox
 from smsp.providers.credentials import ADAPTER_CONFIG
-from smsp.providers.protocols import Capabilities, Exposure, Facts, Provider
+from smsp.providers.kinds import Capabilities, Exposure, Facts, Provider
 from smsp.providers.smtp.provider import SmtpProvider
 from smsp.providers.smtp.session import Security, Terms
 

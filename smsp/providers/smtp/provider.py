@@ -19,7 +19,7 @@ from smsp.providers.encoding import mime
 from smsp.providers.encoding.body import AnyBody
 from smsp.providers.http.connection import Dial, dial_tcp
 from smsp.providers.http.encoding import ENCODERS_MAX, is_large
-from smsp.providers.poll import poll
+from smsp.providers.probes import poll
 from smsp.providers.smtp.envelope import envelope_of, transparent_body
 from smsp.providers.smtp.session import Terms
 from smsp.providers.smtp.transaction import Transaction

@@ -12,8 +12,7 @@ import trio
 from smsp.mail.outcome import Blame, NotSent, Reason, Sent
 from smsp.providers import KINDS
 from smsp.providers.adapters.ses import Ses
-from smsp.providers.aws import DefaultChain
-from smsp.providers.credentials_source import CredentialsCache
+from smsp.providers.credentials_source import CredentialsCache, DefaultChain
 from smsp.providers.http.provider import HttpProvider
 from smsp.providers.protocols import TemporaryCredentials
 from tests.kit.environments import KEY, mistakes_in

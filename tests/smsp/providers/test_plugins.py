@@ -22,8 +22,7 @@ from typing import ClassVar
 from pydantic import SecretStr
 from pydantic.dataclasses import dataclass
 
-from smsp.mail.outcome import Sent
-from smsp.providers.protocols import Capabilities, Facts, HttpCall
+from smsp.providers.protocols import Capabilities, Facts, HttpCall, Sent
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from smsp.mail.outcome import Blame, NotSent, Outcome, Reason, Rejected, Sent, Unknown
-from smsp.providers.poll import poll
-from smsp.providers.probes import ProbedByMessage, Probing, dummy, steps_of
+from smsp.providers.probes import ProbedByMessage, Probing, dummy, poll, steps_of
 from smsp.providers.protocols import Capabilities, HttpCall, ProbeCall
 from tests.kit.mails import mailbox, send
 from tests.smsp.providers.adapters.test_adapters import ADAPTERS
