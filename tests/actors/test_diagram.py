@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from actors.breaker import TRANSITIONS, State
-from actors.diagram import mermaid
+from tests.kit.diagram import mermaid
 
 ARROW = re.compile(r"    (\w+) --> (\w+): (\w+(?:, \w+)*)")
 

@@ -6,11 +6,11 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from actors.diagram import mermaid
 from smsp.providers import KINDS
-from smsp.providers.overview import providers_table
-from smsp.settings.table import configuration_table
+from tests.kit.configuration_table import configuration_table
+from tests.kit.diagram import mermaid
 from tests.kit.licences import licence_table
+from tests.kit.overview import providers_table
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 

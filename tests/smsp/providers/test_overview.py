@@ -7,8 +7,8 @@ import re
 import pytest
 
 from smsp.providers import KINDS
-from smsp.providers.overview import limits_of, providers_table
 from smsp.providers.protocols import Capabilities
+from tests.kit.overview import limits_of, providers_table
 
 TABLE = providers_table(KINDS).splitlines()
 

@@ -7,7 +7,8 @@ import re
 from smsp.settings import load
 from smsp.settings.accounts import OLDER, PROVIDERS
 from smsp.settings.model import OWN
-from smsp.settings.table import configuration_table, describe, variables
+from smsp.settings.table import describe
+from tests.kit.configuration_table import configuration_table, variables
 from tests.kit.environments import MAILGUN, MOCK, PIGEON, PIGEONS, loaded
 
 

@@ -14,7 +14,8 @@ from smsp.mail.outcome import Blame, NotSent, Reason
 from smsp.providers import KINDS
 from smsp.providers.smtp import Smtp
 from smsp.settings import load
-from smsp.settings.table import describe, variables
+from smsp.settings.table import describe
+from tests.kit.configuration_table import variables
 from tests.kit.environments import KEY, mistakes_in
 from tests.kit.lines import MemoryNetwork
 from tests.kit.mails import mailbox, send

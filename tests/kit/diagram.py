@@ -1,4 +1,4 @@
-"""PURE. The machine as a picture: a Mermaid state diagram, drawn from the table itself.
+"""The machine as a picture: a Mermaid state diagram, drawn from the table itself.
 
 Knows only ``TRANSITIONS``, so the picture in the README cannot tell anything else. A probing
 circuit is drawn beside an open one, although whoever watches is told "open" for both.

@@ -1,4 +1,4 @@
-"""PURE. The kinds of provider side by side, as the README shows them.
+"""The kinds of provider side by side, as the README shows them.
 
 Owns the words for what a kind says of itself in its facts and capabilities. Must not know any kind
 by name.
