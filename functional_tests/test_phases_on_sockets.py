@@ -24,11 +24,12 @@ from actors import Answered, Circuit, Reply, Unanswered
 from smsp.mail import Submission
 from smsp.mail.outcome import NotSent, Outcome, Reason, Rejected, Sent, Unknown
 from smsp.providers.adapters.sendgrid import SendGrid
-from smsp.providers.http.provider import TransportFor, http_provider, stock_transport
+from smsp.providers.http.provider import TransportFor, http_provider
 from smsp.providers.http.transport import Transport
 from smsp.sending.circuit_outcomes import result_of
 from tests.kit.circuits import running_circuit
 from tests.kit.mails import mailbox, send
+from tests.kit.stock_transport import stock_transport
 
 LARGE = send(text="x" * 16_000_000)
 """More than the socket buffers of both ends can hold."""

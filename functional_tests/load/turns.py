@@ -20,6 +20,7 @@ import trio
 
 from functional_tests.load.bodies import KIB, MIB, REFUSED, TAKEN
 from smsp.providers import KINDS
+from smsp.providers.http.phases import ON_PHASE, Phase
 from smsp.serve import spare_the_collector
 from smsp.settings import load
 from smsp.telemetry.log import Telemetry
@@ -62,12 +63,12 @@ class Sink(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """What a transport of ours says of itself, and no network."""
-        trace = request.extensions["trace"]
-        await trace("http11.send_request_headers.started", {})
+        on_phase = request.extensions[ON_PHASE]
+        on_phase(Phase.WRITING)
         assert isinstance(request.stream, httpx.AsyncByteStream)
         async for _ in request.stream:
             pass
-        await trace("http11.send_request_body.complete", {})
+        on_phase(Phase.WRITTEN)
         return httpx.Response(400, stream=httpx.ByteStream(b""))
 
 

@@ -1,4 +1,4 @@
-"""The network and the provider behind httpx, played from a script, with httpcore's events.
+"""The network and the provider behind httpx, played from a script, as a transport tells of them.
 
 A ``Far`` plays one ``Script`` for each request that comes, and remembers it as ``Seen``. A script
 says for each phase how long it takes (``HANGS``: for ever) or which error ends it, and what is
@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from math import inf
-from typing import Any
 
 import httpx
 import trio
 
-from smsp.providers.http.phases import Phase
+from smsp.providers.http.phases import ON_PHASE, Phase
 
 HANGS = inf
 
@@ -100,34 +99,30 @@ class _Play:
     async def run(self) -> httpx.Response:
         await self._go_through(Phase.WAITING)
         if not self._script.reused:
-            await self._step("connection.connect_tcp", Phase.CONNECTING)
+            await self._step(Phase.CONNECTING)
             if self._script.tls:
-                await self._step("connection.start_tls", Phase.SECURING)
+                await self._step(Phase.SECURING)
         answer = await self._write()
-        await self._trace("http11.receive_response_headers.started")
         if answer is None:
             await self._go_through(Phase.WRITTEN)
             answer = self._script.answer
-        await self._trace("http11.receive_response_headers.complete")
+        self._tell(Phase.ANSWERED)
         self._raise_if_scripted(Phase.ANSWERED)
         stream = _Body(answer, self._seen)
         return httpx.Response(answer.status, headers=answer.headers, stream=stream)
 
     async def _write(self) -> Answer | None:
-        """Read the request. As httpcore does, look for an answer after a failed write."""
+        """Read the request. Look for an answer after a failed write."""
         try:
-            await self._trace("http11.send_request_headers.started")
+            self._tell(Phase.WRITING)
             await trio.sleep(self._script.head_s)
-            await self._trace("http11.send_request_headers.complete")
-            await self._trace("http11.send_request_body.started")
             await self._read_the_body()
         except httpx.WriteError:
-            await self._trace("http11.send_request_body.failed")
             if self._script.early is None:
                 raise
             return self._script.early
         self._seen.written_at = trio.current_time()
-        await self._trace("http11.send_request_body.complete")
+        self._tell(Phase.WRITTEN)
         return None
 
     async def _read_the_body(self) -> None:
@@ -140,10 +135,9 @@ class _Play:
             read += 1
         self._raise_if_scripted(Phase.WRITING)
 
-    async def _step(self, name: str, phase: Phase) -> None:
-        await self._trace(f"{name}.started")
+    async def _step(self, phase: Phase) -> None:
+        self._tell(phase)
         await self._go_through(phase)
-        await self._trace(f"{name}.complete", return_value=object())
 
     async def _go_through(self, phase: Phase) -> None:
         await trio.sleep(self._script.takes.get(phase, 0.0))
@@ -153,8 +147,8 @@ class _Play:
         if phase in self._script.raises:
             raise self._script.raises[phase]
 
-    async def _trace(self, event: str, **info: Any) -> None:
-        await self._request.extensions["trace"](event, info)
+    def _tell(self, phase: Phase) -> None:
+        self._request.extensions[ON_PHASE](phase)
 
 
 class _Body(httpx.AsyncByteStream):

@@ -19,6 +19,7 @@ from urllib.parse import unquote
 import httpx
 import trio
 
+from smsp.providers.http.phases import ON_PHASE, Phase
 from smsp.simulator import (
     FAULTS,
     Delivery,
@@ -129,7 +130,7 @@ class _Transport(httpx.AsyncBaseTransport):
             body = await _hear(request, weather.line)
             read = provider.judge(_read(request, body), probing=self._probing)
             answer = await self._answer(provider, weather, read)
-            await request.extensions["trace"]("http11.receive_response_headers.complete", {})
+            request.extensions[ON_PHASE](Phase.ANSWERED)
             return answer
 
     async def _answer(
@@ -150,20 +151,20 @@ class _Transport(httpx.AsyncBaseTransport):
 
 
 async def _hear(request: httpx.Request, line: Line) -> bytes:
-    trace = request.extensions["trace"]
-    await trace("connection.connect_tcp.started", {})
+    on_phase = request.extensions[ON_PHASE]
+    on_phase(Phase.CONNECTING)
     await trio.lowlevel.checkpoint()
     if line is Line.REFUSES:
         raise httpx.ConnectError("refused")
     if line is Line.UNREACHABLE:
         await trio.sleep_forever()
-    await trace("http11.send_request_headers.started", {})
+    on_phase(Phase.WRITING)
     body = b"".join([piece async for piece in request.stream])
     if line is Line.TORN:
         raise httpx.WriteError("broken")
     if line is Line.STUCK:
         await trio.sleep_forever()
-    await trace("http11.send_request_body.complete", {})
+    on_phase(Phase.WRITTEN)
     return body
 
 

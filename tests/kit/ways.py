@@ -13,6 +13,7 @@ import httpx
 import trustme
 
 from smsp.providers.http.connection import Dial
+from smsp.providers.http.phases import Phase
 from smsp.providers.http.transport import Transport
 from smsp.providers.security_layer import client_context
 from tests.kit.lines import MemoryLine
@@ -43,10 +44,10 @@ class Way:
         return 443 if self.secure else 80
 
     @property
-    def connecting(self) -> list[str]:
+    def connecting(self) -> list[Phase]:
         """The phases before there is a connection."""
-        securing = ["connection.start_tls.started"] if self.secure else []
-        return ["connection.connect_tcp.started", *securing]
+        securing = [Phase.SECURING] if self.secure else []
+        return [Phase.CONNECTING, *securing]
 
     @property
     def handshake_writes(self) -> int:

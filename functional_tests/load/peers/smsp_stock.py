@@ -7,11 +7,11 @@ from functools import partial
 
 import trio
 
-from smsp.providers.http.provider import stock_transport
 from smsp.serve import serve, spare_the_collector
 from smsp.settings import load
 from smsp.telemetry.log import process_log
 from smsp.wiring import node_name
+from tests.kit.stock_transport import stock_transport
 
 
 def main() -> int:

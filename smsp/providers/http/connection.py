@@ -11,22 +11,16 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Mapping
-from types import MappingProxyType
+from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 import httpx
 import trio
 
 from smsp.providers.http.http1 import ResponseParser
+from smsp.providers.http.phases import OnPhase, Phase
 from smsp.providers.security_layer import Plain, SecurityLayer, Tls, TlsState
 from smsp.tcp_stream import RECEIVE_BYTES, ByteCountingStream, TcpStream
-
-NOTHING: Mapping[str, object] = MappingProxyType({})
-
-Trace = Callable[[str, Mapping[str, object]], Awaitable[None]]
-"""Told what a call is about to do, or has done, by httpcore's names for it; of ours with
-``NOTHING`` besides."""
 
 
 class Origin(NamedTuple):
@@ -60,17 +54,17 @@ class HttpConnection:
 
     @classmethod
     async def open(
-        cls, origin: Origin, dial: Dial, tls: ssl.SSLContext, trace: Trace
+        cls, origin: Origin, dial: Dial, tls: ssl.SSLContext, on_phase: OnPhase
     ) -> HttpConnection:
         """Connect, and verify who answers. Raises ``httpx.ConnectError``."""
-        await trace("connection.connect_tcp.started", NOTHING)
+        on_phase(Phase.CONNECTING)
         try:
             line = await dial(origin.host, origin.port)
         except OSError as error:
             raise httpx.ConnectError(str(error)) from error
         try:
             if origin.secure:
-                await trace("connection.start_tls.started", NOTHING)
+                on_phase(Phase.SECURING)
             channel = await _secured(line, tls, origin.host) if origin.secure else Plain()
             connection = cls(origin, line, channel)
             if not connection.is_quiet():

@@ -8,20 +8,19 @@ connecting with TLS, each stretch of writing without progress, and (for a probe)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from math import inf
 from time import time
-from types import MappingProxyType
-from typing import Protocol, Self, runtime_checkable
+from typing import Self
 
 import httpx
 import trio
 
 from smsp.mail import Mailbox
 from smsp.providers.encoding.body import PIECE_BYTES, AnyBody, pieces
-from smsp.providers.http.phases import HttpFailure, Phase, failure_of
+from smsp.providers.http.phases import ON_PHASE, HttpFailure, Phase, failure_of
 from smsp.providers.kinds import HttpCall, HttpReply
 from smsp.providers.shortage import is_shortage
 
@@ -39,16 +38,6 @@ body has as long as the rest."""
 _OUR_HEADERS = (("User-Agent", "smsp"), ("Accept", "*/*"), ("Accept-Encoding", "identity"))
 GRAIN_S = 0.001
 """A deadline is not moved for less: phases that follow at once share one."""
-_CONNECTED = "connection.connect_tcp.complete"
-_PHASES = MappingProxyType(
-    {
-        "connection.connect_tcp.started": Phase.CONNECTING,
-        "connection.start_tls.started": Phase.SECURING,
-        "http11.send_request_headers.started": Phase.WRITING,
-        "http11.send_request_body.complete": Phase.WRITTEN,
-        "http11.receive_response_headers.complete": Phase.ANSWERED,
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +70,6 @@ class Exchange:
         """How far it has come."""
         self._written_at: float | None = None
         self._scope = trio.CancelScope()
-        self._connection: _Closable | None = None
         self._body = bytearray()
         self._complete = False
 
@@ -108,8 +96,6 @@ class Exchange:
                     starved = is_shortage(error)
                     failure = HttpFailure.STARVED if starved else failure_of(error)
                     return Interrupted(self.phase, failure)
-            finally:
-                await self._close_unfinished_handshake()
         if response is None:
             return Interrupted(self.phase, HttpFailure.TIMED_OUT)
         return HttpReply(
@@ -130,7 +116,7 @@ class Exchange:
             url,
             headers=_headers(host, call.headers),
             stream=body,
-            extensions=self._trace(),
+            extensions={ON_PHASE: self._enter},
         )
         if call.method == "POST":
             request.headers["Content-Length"] = str(len(call.body))
@@ -142,28 +128,11 @@ class Exchange:
             async for piece in response.stream:
                 self._body += piece
                 if len(self._body) > BODY_BYTES_MAX:
-                    # Not by leaving the loop: httpcore's generators would stay behind, suspended.
+                    # Not by leaving the loop: a transport's generator would stay behind, suspended.
                     self._scope.cancel()
             self._complete = len(self._body) <= BODY_BYTES_MAX
         finally:
             await response.stream.aclose()
-
-    async def _close_unfinished_handshake(self) -> None:
-        """httpcore forgets a connection whose TLS handshake is cancelled, and leaves it open."""
-        if self.phase is Phase.SECURING and self._connection is not None:
-            with trio.CancelScope(shield=True):
-                await self._connection.aclose()
-
-    def _trace(self) -> dict[str, object]:
-        async def follow(event: str, info: Mapping[str, object]) -> None:
-            if event == _CONNECTED:
-                connection = info["return_value"]
-                self._connection = connection if isinstance(connection, _Closable) else None
-            phase = _PHASES.get(event)
-            if phase is not None:
-                self._enter(phase)
-
-        return {"trace": follow}
 
     def _enter(self, phase: Phase) -> None:
         self.phase = phase
@@ -259,8 +228,3 @@ class _Pieces(httpx.AsyncByteStream):
             await trio.lowlevel.checkpoint()
         self._before_each()
         return piece
-
-
-@runtime_checkable
-class _Closable(Protocol):
-    async def aclose(self) -> None: ...

@@ -16,7 +16,7 @@ handed to the socket nothing was sent.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum, auto
 from types import MappingProxyType
 
@@ -40,6 +40,14 @@ class Phase(Enum):
     """every byte has; no status line yet"""
     ANSWERED = auto()
     """the status line and the headers have come"""
+
+
+OnPhase = Callable[[Phase], None]
+"""Told each phase in the very step in which a call enters it. Never ``WAITING``, where it begins;
+never ``CONNECTING`` and ``SECURING`` on a connection that stands."""
+
+ON_PHASE = "smsp.on_phase"
+"""The extension of an ``httpx.Request`` in which its transport finds an :data:`OnPhase`."""
 
 
 class HttpFailure(Enum):

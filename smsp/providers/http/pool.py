@@ -11,7 +11,8 @@ from collections.abc import Awaitable, Callable
 
 import trio
 
-from smsp.providers.http.connection import HttpConnection, Origin, Trace
+from smsp.providers.http.connection import HttpConnection, Origin
+from smsp.providers.http.phases import OnPhase
 
 IDLE_S = 10.0
 """Seconds an idle connection is kept. Well below the minute after which providers close theirs:
@@ -25,7 +26,7 @@ class Pool:
     """
 
     def __init__(
-        self, connections_max: int, connect: Callable[[Origin, Trace], Awaitable[HttpConnection]]
+        self, connections_max: int, connect: Callable[[Origin, OnPhase], Awaitable[HttpConnection]]
     ) -> None:
         self._connections_max = connections_max
         self._connect = connect
@@ -58,13 +59,13 @@ class Pool:
             self.discard(connection)
         return None
 
-    async def open(self, origin: Origin, trace: Trace) -> HttpConnection:
+    async def open(self, origin: Origin, on_phase: OnPhase) -> HttpConnection:
         """A new connection. Raises ``httpx.ConnectError``."""
         if self._open >= self._connections_max:
             self._make_room()
         self._open += 1
         try:
-            return await self._connect(origin, trace)
+            return await self._connect(origin, on_phase)
         except BaseException:
             self._open -= 1
             raise

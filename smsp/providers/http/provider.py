@@ -25,7 +25,6 @@ from smsp.providers.http.encoding import Encoder
 from smsp.providers.http.exchange import Exchange, Interrupted
 from smsp.providers.http.idempotency import ASK_AGAIN_AFTER_S
 from smsp.providers.http.phases import OUTCOMES
-from smsp.providers.http.pool import IDLE_S
 from smsp.providers.http.transport import Transport
 from smsp.providers.kinds import (
     Adapter,
@@ -199,21 +198,6 @@ async def http_provider(
             probe_mode=probe_mode,
             status_forbidden=status_forbidden,
         )
-
-
-def stock_transport(connections_max: int, tls: ssl.SSLContext) -> httpx.AsyncHTTPTransport:
-    """httpx's own, for comparison."""
-    return httpx.AsyncHTTPTransport(
-        verify=tls,
-        http1=True,
-        http2=False,
-        trust_env=False,
-        limits=httpx.Limits(
-            max_connections=connections_max,
-            max_keepalive_connections=connections_max,
-            keepalive_expiry=IDLE_S,
-        ),
-    )
 
 
 def _of_an_answer_too_early(status: int, outcome: Outcome) -> Outcome:

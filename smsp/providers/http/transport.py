@@ -1,9 +1,9 @@
 """An httpx transport on trio that costs little and knows exactly how far a request has come.
 
 It keeps no time: whoever calls it does, by cancelling; a call that is cancelled or fails has
-closed its connection by the time that shows. It tells its phases through the ``trace`` extension,
-by httpcore's names, so that nobody needs to know which transport they have. It writes no
-``Expect``, follows no redirect, and knows no proxy, cookie or compression.
+closed its connection by the time that shows. It tells its phases to the request's ``ON_PHASE``,
+each in the very step in which it begins. It writes no ``Expect``, follows no redirect, and knows
+no proxy, cookie or compression.
 
 ::
 
@@ -18,19 +18,17 @@ is not whole.
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable
 from types import MappingProxyType
 from typing import Self
 
 import httpx
 
-from smsp.providers.http.connection import NOTHING, Dial, HttpConnection, Origin, Trace, dial_tcp
+from smsp.providers.http.connection import Dial, HttpConnection, Origin, dial_tcp
 from smsp.providers.http.http1 import head_of
+from smsp.providers.http.phases import ON_PHASE, OnPhase, Phase
 from smsp.providers.http.pool import Pool
 
-_WRITING = "http11.send_request_headers.started"
-_WRITTEN = "http11.send_request_body.complete"
-_ANSWERED = "http11.receive_response_headers.complete"
 _PORTS = MappingProxyType({"http": 80, "https": 443})
 
 
@@ -38,8 +36,8 @@ class Transport(httpx.AsyncBaseTransport):
     """HTTP/1.1 over at most ``connections_max`` connections; peers are verified by ``tls``."""
 
     def __init__(self, connections_max: int, tls: ssl.SSLContext, *, dial: Dial = dial_tcp) -> None:
-        def connect(origin: Origin, trace: Trace) -> Awaitable[HttpConnection]:
-            return HttpConnection.open(origin, dial, tls, trace)
+        def connect(origin: Origin, on_phase: OnPhase) -> Awaitable[HttpConnection]:
+            return HttpConnection.open(origin, dial, tls, on_phase)
 
         self._pool = Pool(connections_max, connect)
 
@@ -69,7 +67,7 @@ class _Call(httpx.AsyncByteStream):
         self._origin = _origin(request.url)
         self._head, self._unwritten_bytes = head_of(request)
         self._pieces = _pieces(request)
-        self._trace: Trace = request.extensions.get("trace", _untraced)
+        self._on_phase: OnPhase = request.extensions.get(ON_PHASE, _untold)
         self._connection: HttpConnection | None = None
         self._spent = False
         self._over = False
@@ -81,9 +79,9 @@ class _Call(httpx.AsyncByteStream):
         except httpx.WriteError as error:
             connection = await self._hear_why(error)
         else:
-            await self._trace(_WRITTEN, NOTHING)
+            self._on_phase(Phase.WRITTEN)
             await _hear(connection)
-        await self._trace(_ANSWERED, NOTHING)
+        self._on_phase(Phase.ANSWERED)
         answers = connection.answers
         assert answers.status is not None
         return httpx.Response(answers.status, headers=answers.headers, stream=self)
@@ -118,7 +116,7 @@ class _Call(httpx.AsyncByteStream):
     async def _begin(self, first: bytes) -> HttpConnection:
         connection = self._connection = self._pool.idle(self._origin)
         if connection is not None:
-            await self._trace(_WRITING, NOTHING)
+            self._on_phase(Phase.WRITING)
             taken_before = connection.taken
             try:
                 await connection.begin(first)
@@ -129,8 +127,8 @@ class _Call(httpx.AsyncByteStream):
                 self._pool.discard(connection)
             else:
                 return connection
-        connection = self._connection = await self._pool.open(self._origin, self._trace)
-        await self._trace(_WRITING, NOTHING)
+        connection = self._connection = await self._pool.open(self._origin, self._on_phase)
+        self._on_phase(Phase.WRITING)
         await connection.begin(first)
         return connection
 
@@ -189,5 +187,5 @@ def _pieces(request: httpx.Request) -> AsyncIterator[bytes]:
     return aiter(request.stream)
 
 
-async def _untraced(_event: str, _info: Mapping[str, object]) -> None:
+def _untold(_phase: Phase) -> None:
     """Nobody wants to know."""

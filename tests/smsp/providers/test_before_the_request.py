@@ -16,6 +16,7 @@ import trio
 import trustme
 from trio.testing import wait_all_tasks_blocked
 
+from smsp.providers.http.phases import Phase
 from tests.kit.lines import MemoryNetwork, whole_request
 from tests.kit.tls import SecureEnd
 from tests.kit.ways import NAMES, say, way_of
@@ -23,7 +24,6 @@ from tests.smsp.providers.http.test_transport import TAKEN, answering, ask, post
 
 REFUSED = TAKEN.replace(b"202 Accepted", b"400 Bad Request")
 THROTTLED = TAKEN.replace(b"202 Accepted", b"429 Too Many Requests")
-WRITTEN = "http11.send_request_body.complete"
 HALF = len(THROTTLED) // 2
 
 surplus_answers = pytest.mark.parametrize("surplus", [TAKEN, THROTTLED], ids=["202", "429"])
@@ -250,7 +250,7 @@ async def test_an_answer_before_the_last_piece(way):
         assert await ask(transport, request) == (202, b"ok")
         await wait_all_tasks_blocked()
         assert net.lines[0].closed
-    assert WRITTEN not in events
+    assert Phase.WRITTEN not in events
     assert not b"".join(heard).endswith(b"bb")
 
 
@@ -274,7 +274,7 @@ async def test_a_surplus_answer_while_the_only_piece_is_being_written(way, windo
         assert await ask(transport) == (202, b"ok")
         answer = await ask(transport, post(b"x" * 1000, events=events))
         assert answer == ((429, b"ok") if window else (400, b"ok"))
-        assert (WRITTEN in events) == (not window)
+        assert (Phase.WRITTEN in events) == (not window)
         assert net.lines[0].closed
         assert sum(map(len, requests_on(way, net.lines[0])[1:])) == window
 
@@ -319,7 +319,7 @@ async def test_half_a_head_before_the_last_piece(way):
     async with network(way, peer) as (transport, _):
         request = post(b"aa", b"bb", events=events, before={1: wait_all_tasks_blocked})
         assert await ask(transport, request) == (202, b"ok")
-    assert WRITTEN not in events
+    assert Phase.WRITTEN not in events
 
 
 async def test_nonsense_before_the_last_piece(way):
@@ -338,7 +338,7 @@ async def test_nonsense_before_the_last_piece(way):
                 post(b"aa", b"bb", events=events, before={1: wait_all_tasks_blocked}),
             )
         assert net.lines[0].closed
-    assert WRITTEN not in events
+    assert Phase.WRITTEN not in events
 
 
 async def test_an_end_before_the_last_piece(way):
@@ -360,4 +360,4 @@ async def test_an_end_before_the_last_piece(way):
                 post(b"aa", b"bb", events=events, before={1: wait_all_tasks_blocked}),
             )
         assert net.lines[0].closed
-    assert WRITTEN in events
+    assert Phase.WRITTEN in events

@@ -21,7 +21,7 @@ from smsp.providers.http.exchange import (
     Exchange,
     Interrupted,
 )
-from smsp.providers.http.phases import FAILURES, HttpFailure, Phase
+from smsp.providers.http.phases import FAILURES, ON_PHASE, HttpFailure, Phase
 from smsp.providers.protocols import HttpCall
 from tests.kit.far_http import HANGS, Answer, Far, Script
 from tests.kit.mails import mailbox
@@ -187,7 +187,7 @@ async def test_stalled_upload(autojump_clock):
         """Takes one piece a second, and stops after the third."""
 
         async def handle_async_request(self, request):
-            await request.extensions["trace"]("http11.send_request_headers.started", {})
+            request.extensions[ON_PHASE](Phase.WRITING)
             async for _ in request.stream:
                 await trio.sleep(1.0 if trio.current_time() < 3.0 else HANGS)
 
@@ -323,7 +323,7 @@ class Raw(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request):
         async for _ in request.stream:
             pass
-        await request.extensions["trace"]("http11.send_request_body.complete", {})
+        request.extensions[ON_PHASE](Phase.WRITTEN)
         return httpx.Response(202, headers=self.headers, stream=httpx.ByteStream(b"ok"))
 
 

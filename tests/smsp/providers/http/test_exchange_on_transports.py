@@ -15,6 +15,7 @@ from smsp.providers.http.phases import HttpFailure, Phase
 from smsp.providers.http.transport import Transport
 from smsp.providers.protocols import HttpCall
 from smsp.tcp_stream import ByteCountingStream
+from tests.kit.stock_transport import StockTransport
 
 TIMEOUT_S = 2.0
 ANSWER = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"
@@ -113,7 +114,7 @@ class HangingLine(ByteCountingStream):
 def stock(hangs):
     """httpx's transport, and its network."""
     network = Network(hangs)
-    return Httpcore(network), network
+    return StockTransport(Httpcore(network)), network
 
 
 def own(hangs):
@@ -136,7 +137,7 @@ both = pytest.mark.parametrize("transport_that", [own, stock])
     ],
 )
 async def test_phases(autojump_clock, transport_that, hangs, phase):
-    """A transport tells its phases by the names that the exchange knows, and has closed its
+    """A transport tells its phases, and has closed its
     connection, if there is one, when the exchange is over."""
     transport, network = transport_that(hangs)
     scheme = "https" if phase is Phase.SECURING else "http"

@@ -16,11 +16,12 @@ from smsp.providers.adapters.mailgun import Mailgun
 from smsp.providers.adapters.postmark import Postmark
 from smsp.providers.adapters.sendgrid import SendGrid
 from smsp.providers.http.phases import Phase
-from smsp.providers.http.provider import HttpProvider, http_provider, outcome_of, stock_transport
+from smsp.providers.http.provider import HttpProvider, http_provider, outcome_of
 from smsp.providers.http.transport import Transport
 from smsp.providers.protocols import HttpCall, HttpReply, ProbeCall
 from tests.kit.far_http import HANGS, Answer, Far, Script
 from tests.kit.mails import mailbox, send
+from tests.kit.stock_transport import stock_transport
 
 SENDGRID = SendGrid("a-key")
 POLL = mailbox("poll@example.com")
