@@ -19,9 +19,16 @@ from smsp.providers.plugins import Found, find_kinds
 from smsp.settings.environment import Mistake, ReadFile, Reading, read_file
 from smsp.settings.keys import API_KEY, API_KEYS, KeySettings
 from smsp.settings.kinds import Kinds
-from smsp.settings.model import FILES, KEYS, MOCK_MODE, OWN, Settings, variable_of
-from smsp.settings.plugins import tell_of_plugins
-from smsp.settings.providers import ProviderSettings, read_providers
+from smsp.settings.model import (
+    FILES,
+    KEYS,
+    MOCK_MODE,
+    OWN,
+    Settings,
+    variable_of,
+)
+from smsp.settings.provider_settings import ProviderSettings
+from smsp.settings.providers import read_providers, tell_of_plugins
 from smsp.settings.tls import TlsFault, server_tls
 from smsp.settings.values import is_address, is_port, parse_flag
 

@@ -12,11 +12,10 @@ from dataclasses import replace
 from secrets import token_urlsafe
 from typing import Annotated, TypeVar
 
-from pydantic import Field, SecretStr, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import BaseModel, SecretStr, ValidationInfo, field_validator
 
 from smsp.keys import Key, Scope, digest_of
-from smsp.settings.values import Parsed, parse_domains, parse_key
+from smsp.settings.values import MODEL, Parsed, parse_domains, parse_key, setting
 
 API_KEY, API_KEYS = "SMSP_API_KEY", "SMSP_API_KEYS"
 FORM = "name:scopes:sha256-hex[:from-domains[:per-second]]"
@@ -93,29 +92,19 @@ def new_key(
     return key, secret
 
 
-class KeySettings(BaseSettings):
+class KeySettings(BaseModel):
     """The settings that are read again when a key is changed."""
 
-    model_config = SettingsConfigDict(
-        frozen=True,
-        extra="forbid",
-        hide_input_in_errors=True,
-        arbitrary_types_allowed=True,
-        case_sensitive=True,
-        validate_by_name=True,
-    )
+    model_config = MODEL
 
-    api_keys: Annotated[tuple[Key, ...], Parsed(parse_keys)] = Field(
+    api_keys: Annotated[tuple[Key, ...], Parsed(parse_keys)] = setting(
+        API_KEYS,
         (),
-        validation_alias=API_KEYS,
-        description=f"keys with rights of their own: a comma list of `{FORM}`, lists inside joined "
+        f"keys with rights of their own: a comma list of `{FORM}`, lists inside joined "
         "by `+`; `smsp key new` prints one",
     )
-    api_key: Annotated[SecretStr, Parsed(parse_key)] | None = Field(
-        None,
-        validation_alias=API_KEY,
-        validate_default=True,
-        description=f"a key that may do everything; required unless `{API_KEYS}` is set",
+    api_key: Annotated[SecretStr, Parsed(parse_key)] | None = setting(
+        API_KEY, None, f"a key that may do everything; required unless `{API_KEYS}` is set"
     )
 
     @property
@@ -124,18 +113,6 @@ class KeySettings(BaseSettings):
         if self.api_key is None:
             return self.api_keys
         return (Key(API_KEY, digest_of(self.api_key.get_secret_value())), *self.api_keys)
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Only what it is called with: pydantic-settings' own reading of the process is off."""
-        return (init_settings,)
 
     @field_validator("api_key")
     @classmethod

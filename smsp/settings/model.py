@@ -11,14 +11,18 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import (
+    BeforeValidator,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic.fields import FieldInfo
 
 from actors.trip import FirstFailure
 from smsp.mail import Mailbox
 from smsp.mail.mailbox import parse_mailbox
 from smsp.settings.keys import KeySettings
-from smsp.settings.providers import (
+from smsp.settings.provider_settings import (
     CallTimeout,
     Flag,
     MaxInFlight,
@@ -34,6 +38,7 @@ from smsp.settings.values import (
     parse_networks,
     parse_origins,
     seconds,
+    setting,
     whole,
 )
 
@@ -47,142 +52,118 @@ _SPELLINGS: Mapping[str, str] = MappingProxyType({"JSON_ONLINE": "JSON_ONELINE"}
 class Settings(KeySettings):
     """What SMSP was told, complete and valid. ``_s`` is in seconds, ``_bytes`` in bytes."""
 
-    host: Annotated[str, Parsed(parse_host)] = Field(
-        "127.0.0.1",
-        validation_alias="SMSP_HOST",
-        description="address to listen on",
+    host: Annotated[str, Parsed(parse_host)] = setting(
+        "SMSP_HOST", "127.0.0.1", "address to listen on"
     )
-    port: Annotated[int, whole(0, 65535)] = Field(
-        8080,
-        validation_alias="SMSP_PORT",
-        description="port to listen on; `0` for any that is free",
+    port: Annotated[int, whole(0, 65535)] = setting(
+        "SMSP_PORT", 8080, "port to listen on; `0` for any that is free"
     )
-    mock: Flag = Field(
-        False,
-        validation_alias=MOCK_MODE,
-        description="one provider in the process, `mock`, that sends nothing",
+    mock: Flag = setting(
+        MOCK_MODE, False, "one provider in the process, `mock`, that sends nothing"
     )
-    poll_message_address: Annotated[Mailbox, Parsed(parse_mailbox)] | None = Field(
+    poll_message_address: Annotated[Mailbox, Parsed(parse_mailbox)] | None = setting(
+        "SMSP_POLL_MESSAGE_ADDRESS",
         None,
-        validation_alias="SMSP_POLL_MESSAGE_ADDRESS",
-        validate_default=True,
-        description="From and To of the dummy message that polls an open circuit; "
+        "From and To of the dummy message that polls an open circuit; "
         f"required unless `{MOCK_MODE}=true`",
     )
-    call_timeout_s: CallTimeout = Field(
+    call_timeout_s: CallTimeout = setting(
+        "SMSP_CALL_TIMEOUT",
         2.0,
-        validation_alias="SMSP_CALL_TIMEOUT",
-        description="patience with a provider, for each of: connect and TLS; "
+        "patience with a provider, for each of: connect and TLS; "
         "no progress while writing; from the last byte written to the answer",
     )
-    poll_interval_s: PollInterval = Field(
+    poll_interval_s: PollInterval = setting(
+        "SMSP_POLL_INTERVAL",
         5.0,
-        validation_alias="SMSP_POLL_INTERVAL",
-        description="from the opening of a circuit to its first probe; then doubled with jitter",
+        "from the opening of a circuit to its first probe; then doubled with jitter",
     )
-    poll_interval_max_s: PollInterval = Field(
-        60.0,
-        validation_alias="SMSP_POLL_INTERVAL_MAX",
-        validate_default=True,
-        description="longest time between two probes while they fail",
+    poll_interval_max_s: PollInterval = setting(
+        "SMSP_POLL_INTERVAL_MAX", 60.0, "longest time between two probes while they fail"
     )
-    trip: Trip = Field(
+    trip: Trip = setting(
+        "SMSP_TRIP",
         FirstFailure(),
-        validation_alias="SMSP_TRIP",
-        description="when a circuit opens: `first-failure`; `consecutive:5` in a row; "
+        "when a circuit opens: `first-failure`; `consecutive:5` in a row; "
         "`rate:50%/20` of the last 20 calls; `rate:50%/30s` of the calls of the last 30 s; "
         "`slow:80%>1s/20` of the last 20 calls",
     )
-    failover: Literal["open", "safe", "any"] = Field(
+    failover: Literal["open", "safe", "any"] = setting(
+        "SMSP_FAILOVER",
         "safe",
-        validation_alias="SMSP_FAILOVER",
-        description="when the next provider may be tried: `open`, only past a circuit that "
+        "when the next provider may be tried: `open`, only past a circuit that "
         "refuses; `safe`, also when it is proven that nothing was sent; `any`, also when that is "
         "not known, which may send twice",
     )
-    routing: Literal["priority", "weighted"] = Field(
+    routing: Literal["priority", "weighted"] = setting(
+        "SMSP_ROUTING",
         "priority",
-        validation_alias="SMSP_ROUTING",
-        description="which provider is tried first: `priority`, in the order of `SMSP_PROVIDERS`; "
+        "which provider is tried first: `priority`, in the order of `SMSP_PROVIDERS`; "
         "`weighted`, by chance, with the share `SMSP_<NAME>_WEIGHT`",
     )
-    max_in_flight: MaxInFlight = Field(
+    max_in_flight: MaxInFlight = setting(
+        "SMSP_MAX_IN_FLIGHT",
         256,
-        validation_alias="SMSP_MAX_IN_FLIGHT",
-        description="calls to one provider that are not over; beyond it the circuit refuses",
+        "calls to one provider that are not over; beyond it the circuit refuses",
     )
-    settle_timeout_s: Annotated[float, seconds(0, 300)] = Field(
+    settle_timeout_s: Annotated[float, seconds(0, 300)] = setting(
+        "SMSP_SETTLE_TIMEOUT",
         30.0,
-        validation_alias="SMSP_SETTLE_TIMEOUT",
-        description="how long a call that was too slow for its caller may still find its outcome",
+        "how long a call that was too slow for its caller may still find its outcome",
     )
-    idempotency_keys: Annotated[int, whole(2, 10_000_000, "keys")] = Field(
+    idempotency_keys: Annotated[int, whole(2, 10_000_000, "keys")] = setting(
+        "SMSP_IDEMPOTENCY_KEYS",
         100_000,
-        validation_alias="SMSP_IDEMPOTENCY_KEYS",
-        description="how many `Idempotency-Key`s are remembered, half of them for one API key",
+        "how many `Idempotency-Key`s are remembered, half of them for one API key",
     )
-    max_body_bytes: Annotated[int, whole(1024, _BYTES_MAX, "bytes")] = Field(
-        25 * 2**20,
-        validation_alias="SMSP_MAX_BODY_BYTES",
-        description="largest request",
+    max_body_bytes: Annotated[int, whole(1024, _BYTES_MAX, "bytes")] = setting(
+        "SMSP_MAX_BODY_BYTES", 25 * 2**20, "largest request"
     )
-    max_buffered_bytes: Annotated[int, whole(1024, _BYTES_MAX, "bytes")] = Field(
+    max_buffered_bytes: Annotated[int, whole(1024, _BYTES_MAX, "bytes")] = setting(
+        "SMSP_MAX_BUFFERED_BYTES",
         256 * 2**20,
-        validation_alias="SMSP_MAX_BUFFERED_BYTES",
-        validate_default=True,
-        description="the bodies of all requests held at once, counted as they come; one that "
+        "the bodies of all requests held at once, counted as they come; one that "
         "cannot grow is answered 503 `busy`. With several keys one holds at most half of it",
     )
-    drain_timeout_s: Annotated[float, seconds(0, 3600)] = Field(
-        10.0,
-        validation_alias="SMSP_DRAIN_TIMEOUT",
-        description="how long SIGTERM waits for callers to be answered",
+    drain_timeout_s: Annotated[float, seconds(0, 3600)] = setting(
+        "SMSP_DRAIN_TIMEOUT", 10.0, "how long SIGTERM waits for callers to be answered"
     )
-    drain_delay_s: Annotated[float, seconds(0, 600)] = Field(
+    drain_delay_s: Annotated[float, seconds(0, 600)] = setting(
+        "SMSP_DRAIN_DELAY",
         0.0,
-        validation_alias="SMSP_DRAIN_DELAY",
-        description="how long after SIGTERM connections are still taken, for a load balancer",
+        "how long after SIGTERM connections are still taken, for a load balancer",
     )
     log_format: Annotated[
         Literal["JSON_ONELINE", "JSON_PRETTY", "DEBUG"],
         BeforeValidator(lambda text: _SPELLINGS.get(text, text)),
-    ] = Field(
+    ] = setting(
+        "SMSP_LOG_OUTPUT_FORMAT",
         "DEBUG",
-        validation_alias="SMSP_LOG_OUTPUT_FORMAT",
-        description="`JSON_ONELINE` (or `JSON_ONLINE`), `JSON_PRETTY`, or `DEBUG` for people",
+        "`JSON_ONELINE` (or `JSON_ONLINE`), `JSON_PRETTY`, or `DEBUG` for people",
     )
-    log_debug: Flag = Field(
-        False,
-        validation_alias="SMSP_LOG_OUTPUT_DEBUG",
-        description="log events of level debug, too",
+    log_debug: Flag = setting("SMSP_LOG_OUTPUT_DEBUG", False, "log events of level debug, too")
+    log_addresses: Flag = setting(
+        "SMSP_LOG_ADDRESSES", False, "log recipients whole; else masked, `a***@b.c`"
     )
-    log_addresses: Flag = Field(
-        False,
-        validation_alias="SMSP_LOG_ADDRESSES",
-        description="log recipients whole; else masked, `a***@b.c`",
+    cors_origins: Annotated[tuple[str, ...], Parsed(parse_origins)] = setting(
+        "SMSP_CORS_ORIGINS", ("*",), "web origins whose pages may send: `*`, or a comma list"
     )
-    cors_origins: Annotated[tuple[str, ...], Parsed(parse_origins)] = Field(
-        ("*",),
-        validation_alias="SMSP_CORS_ORIGINS",
-        description="web origins whose pages may send: `*`, or a comma list",
-    )
-    trusted_proxies: Annotated[tuple[Network, ...], Parsed(parse_networks)] = Field(
+    trusted_proxies: Annotated[tuple[Network, ...], Parsed(parse_networks)] = setting(
+        "SMSP_TRUSTED_PROXIES",
         (),
-        validation_alias="SMSP_TRUSTED_PROXIES",
-        description="proxies whose `X-Forwarded-For` is believed, where wrong keys are counted by "
+        "proxies whose `X-Forwarded-For` is believed, where wrong keys are counted by "
         "address: a comma list of addresses and networks",
     )
-    tls_cert: str | None = Field(
+    tls_cert: str | None = setting(
+        "SMSP_TLS_CERT",
         None,
-        validation_alias="SMSP_TLS_CERT",
-        description="serve HTTPS (TLS 1.2 or newer): the file with the certificate and those that "
+        "serve HTTPS (TLS 1.2 or newer): the file with the certificate and those that "
         "lead from it to a root, as PEM",
     )
-    tls_key: str | None = Field(
+    tls_key: str | None = setting(
+        "SMSP_TLS_KEY",
         None,
-        validation_alias="SMSP_TLS_KEY",
-        validate_default=True,
-        description="the file with the certificate's private key, as PEM and not encrypted",
+        "the file with the certificate's private key, as PEM and not encrypted",
     )
     providers: tuple[ProviderSettings, ...] = ()
     """In routing order; never empty in what :func:`load` returns."""

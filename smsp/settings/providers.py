@@ -1,33 +1,22 @@
-"""What each provider was told.
+"""From the environment, what each provider was told.
 
-Owns the settings that every provider has. A kind's own are read off its type
-(:mod:`smsp.settings.kinds`), so a new kind changes nothing here.
-Must not know any kind by name.
+Owns the order in which a provider's variables are judged, and what an operator hears of those that
+do not go together. What every provider can be told is in :mod:`smsp.settings.provider_settings`,
+what one kind can, on its type (:mod:`smsp.settings.kinds`). Must not know any kind by name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from types import MappingProxyType
-from typing import Annotated
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from urllib.parse import urlsplit
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    SkipValidation,
-    TypeAdapter,
-    ValidationInfo,
-    field_validator,
-)
-from pydantic.fields import FieldInfo
+from pydantic import TypeAdapter
 
-from actors.trip import TripRule
 from smsp.mail import Mailbox
 from smsp.providers.kinds import Kind
-from smsp.providers.probes import ProbeMode
+from smsp.providers.plugins import Found
 from smsp.settings.accounts import (
+    KIND,
     OLDER,
     PROVIDERS,
     Account,
@@ -40,134 +29,10 @@ from smsp.settings.accounts import (
 from smsp.settings.environment import Reading
 from smsp.settings.kinds import Kinds, misfits, own_settings, own_timeout_s
 from smsp.settings.probes import never_passes, price
-from smsp.settings.trip import parse_trip
-from smsp.settings.values import (
-    Parsed,
-    is_loopback,
-    is_plaintext_abroad,
-    parse_base_url,
-    parse_domains,
-    parse_flag,
-    seconds,
-    whole,
-)
+from smsp.settings.provider_settings import INHERITED, SHARED, ProviderSettings
+from smsp.settings.values import is_loopback
 
 MOCK = "mock"
-
-CallTimeout = Annotated[float, seconds(0.05, 300)]
-PollInterval = Annotated[float, seconds(0.01, 3600)]
-Trip = Annotated[TripRule, Parsed(parse_trip)]
-MaxInFlight = Annotated[int, whole(1, 10_000, "calls")]
-Flag = Annotated[bool, Parsed(parse_flag)]
-
-
-class ProviderSettings(BaseModel):
-    """One provider. Where it was told nothing of its own, the value is that of all providers."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        hide_input_in_errors=True,
-        arbitrary_types_allowed=True,
-        validate_by_name=True,
-    )
-
-    name: str
-    kind: str
-    own: SkipValidation[Kind | None]
-    """The adapter or connector, which is its kind's own settings; ``None`` for the mock."""
-
-    poll_interval_max_s: float
-    """The longest wait before a probe; the same for every provider."""
-
-    timeout_s: CallTimeout = Field(
-        validation_alias="TIMEOUT",
-        description="the same, for this provider alone",
-    )
-    poll_interval_s: PollInterval = Field(
-        validation_alias="POLL_INTERVAL",
-        description="the same, for this provider alone",
-    )
-    trip: Trip = Field(
-        validation_alias="TRIP",
-        description="the same, for this provider alone",
-    )
-    max_in_flight: MaxInFlight = Field(
-        validation_alias="MAX_IN_FLIGHT",
-        description="the same, for this provider alone",
-    )
-    weight: Annotated[int, whole(0, 1000)] = Field(
-        1,
-        validation_alias="WEIGHT",
-        description="its share of the messages with `SMSP_ROUTING=weighted`; `0`: only when the "
-        "others refuse",
-    )
-    from_domains: Annotated[tuple[str, ...], Parsed(parse_domains)] = Field(
-        (),
-        validation_alias="FROM_DOMAINS",
-        description="a comma list: the only sender domains it is used for",
-    )
-    probe: ProbeMode = Field(
-        "auto",
-        validation_alias="PROBE",
-        description="how an open circuit is polled: `auto`, as is best for its kind; `message`, by "
-        "a message really sent to `SMSP_POLL_MESSAGE_ADDRESS`; `status`, by a question about the "
-        "account alone, which tests no sending",
-    )
-    allow_plaintext: Flag = Field(
-        False,
-        validation_alias="ALLOW_PLAINTEXT",
-        description="allow another machine to be spoken to without encryption, which exposes "
-        "the credentials",
-    )
-    base_url: Annotated[str, Parsed(parse_base_url)] | None = Field(
-        None,
-        validation_alias="BASE_URL",
-        description="another scheme, host and port for the provider's API; its paths are kept",
-    )
-
-    @field_validator("poll_interval_s")
-    @classmethod
-    def _within_the_maximum(cls, interval_s: float, info: ValidationInfo) -> float:
-        highest = info.data["poll_interval_max_s"]
-        if interval_s > highest:
-            raise ValueError(f"must not be above SMSP_POLL_INTERVAL_MAX ({highest:g} s)")
-        return interval_s
-
-    @field_validator("base_url")
-    @classmethod
-    def _plaintext_stays_here(cls, base_url: str | None, info: ValidationInfo) -> str | None:
-        if (
-            base_url
-            and is_plaintext_abroad(base_url)
-            and not info.data.get("allow_plaintext", True)
-        ):
-            raise ValueError(
-                "must be https://, as the host is not this machine; "
-                "_ALLOW_PLAINTEXT=true would expose the credentials"
-            )
-        return base_url
-
-
-def variables_in(model: type[BaseModel]) -> Mapping[str, FieldInfo]:
-    """The fields that have a variable, by its name."""
-    fields = model.model_fields.values()
-    aliases = ((field.validation_alias, field) for field in fields)
-    return MappingProxyType({name: field for name, field in aliases if isinstance(name, str)})
-
-
-SHARED: Mapping[str, FieldInfo] = variables_in(ProviderSettings)
-"""What may follow ``SMSP_<NAME>_`` whatever the kind."""
-
-INHERITED: Mapping[str, str] = MappingProxyType(
-    {
-        "TIMEOUT": "SMSP_CALL_TIMEOUT",
-        "POLL_INTERVAL": "SMSP_POLL_INTERVAL",
-        "TRIP": "SMSP_TRIP",
-        "MAX_IN_FLIGHT": "SMSP_MAX_IN_FLIGHT",
-    }
-)
-"""Of these, those that default to a variable for all providers."""
 
 
 def read_providers(
@@ -202,6 +67,21 @@ def read_providers(
         for provider in providers:
             _judge_probe(reading, provider, poll_address)
     return providers
+
+
+def tell_of_plugins(reading: Reading, found: Found) -> None:
+    """Refuse a word that is taken, and a broken kind that is asked for; of others only warn.
+
+    Before the accounts are read: of two mistakes in one variable the first is told.
+    """
+    for failed in found.clashing:
+        reading.refuse(PROVIDERS, f"cannot have a second kind {failed.problem}")
+    for failed in found.broken:
+        asking = tuple(_variables_that_ask_for(failed.kind, reading))
+        for variable in asking:
+            reading.refuse(variable, f"cannot be {failed.problem}")
+        if not asking:
+            reading.warn(f"no provider can be {failed.problem}")
 
 
 def _what_to_name(reading: Reading, settings: SettingsByKind, unnamed: Collection[str]) -> str:
@@ -290,3 +170,10 @@ def _take(reading: Reading, variable: str, name: str, names: tuple[str, ...]) ->
     if owner_of(variable, names) != name:
         return None
     return reading.take(variable, older=OLDER.get(variable))
+
+
+def _variables_that_ask_for(kind: str, reading: Reading) -> Iterator[str]:
+    for name in map(str.strip, (reading.take(PROVIDERS) or "").split(",")):
+        variable = prefix_of(name) + KIND
+        if (reading.take(variable) or name) == kind:
+            yield variable

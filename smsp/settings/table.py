@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from smsp.settings.accounts import KIND, PROVIDERS, prefix_of
 from smsp.settings.kinds import own_settings
 from smsp.settings.model import Settings
-from smsp.settings.providers import ProviderSettings
+from smsp.settings.provider_settings import ProviderSettings
 from smsp.settings.values import spelled
 
 NOT_SET = "(not set)"

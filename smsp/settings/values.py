@@ -11,13 +11,27 @@ import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
-from pydantic import SecretStr
+from pydantic import ConfigDict, Field, SecretStr
 from pydantic_core import CoreSchema, core_schema
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+T = TypeVar("T")
+
 MASKED = "**********"
+
+MODEL = ConfigDict(
+    frozen=True,
+    extra="forbid",
+    hide_input_in_errors=True,
+    arbitrary_types_allowed=True,
+    validate_by_name=True,
+    validate_default=True,
+)
+"""For every model of settings: pydantic must not quote what was refused, and a default is judged
+beside the others' values as if it had been written."""
 
 _TRUE = frozenset({"true", "t", "1", "yes", "on"})
 _FALSE = frozenset({"false", "f", "0", "no", "off"})
@@ -47,6 +61,11 @@ class Parsed:
 
     def _value(self, given: object) -> object:
         return self.parse(given) if isinstance(given, str) else given
+
+
+def setting(variable: str, default: T, meaning: str) -> T:
+    """The field of a variable that may be left out, with what it means in an operator's words."""
+    return Field(default, validation_alias=variable, description=meaning)
 
 
 def seconds(lowest: float, highest: float) -> Parsed:

@@ -15,7 +15,7 @@ from smsp.settings.accounts import KIND, OLDER, PROVIDERS, prefix_of
 from smsp.settings.environment import PREFIX
 from smsp.settings.kinds import Kinds, own_settings, own_timeout_s
 from smsp.settings.model import OWN
-from smsp.settings.providers import INHERITED, SHARED
+from smsp.settings.provider_settings import INHERITED, SHARED
 from smsp.settings.table import NOT_SET, shown
 from smsp.settings.values import Parsed, spelled
 
