@@ -14,10 +14,15 @@ from smsp.mail import Mailbox
 
 def quoted(name: str) -> str:
     """A display name as a quoted-string (RFC 5322 §3.2.4), in Unicode (RFC 6532 §3.2)."""
-    return '"' + one_line(name).replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return f'"{escaped(spaced(name))}"'
 
 
-def one_line(value: str) -> str:
+def escaped(value: str) -> str:
+    """What goes between double quotes, with a quoted pair where one is needed."""
+    return value.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def spaced(value: str) -> str:
     """A value that cannot end its header: control characters become spaces."""
     return "".join(c if c >= " " and c != "\x7f" else " " for c in value)
 
@@ -34,7 +39,7 @@ def ascii_name_addr(mailbox: Mailbox, *, before: int = 0) -> str:
     The local part is left as it is: only SMTPUTF8 can carry one that is not ASCII. A name that
     looks encoded is encoded once more, since many readers decode inside quotes, too.
     """
-    name = one_line(mailbox.name)
+    name = spaced(mailbox.name)
     if not name:
         return mailbox.address
     plain = name.isascii() and "=?" not in name and len(name) <= _QUOTED_NAME_MAX

@@ -23,7 +23,7 @@ from urllib.parse import quote
 
 from smsp.mail import Attachment, Mail, Mailbox, Submission, pieces_of
 from smsp.providers.encoding.body import LATER_BYTES, AnyBody, Base64Lines, Part, joined, lines_of
-from smsp.providers.encoding.headers import ascii_name_addr, encoded_words, one_line, quoted
+from smsp.providers.encoding.headers import ascii_name_addr, encoded_words, quoted, spaced
 
 OUR_ID = "X-SMSP-Id"
 """The header that carries our id for the message, so that a duplicate can be traced."""
@@ -113,7 +113,7 @@ def _header(name: str, value: str, *, encode: bool = False) -> str:
     name = re.sub(r"[^!-9;-~]", "", name)
     if not 0 < len(name) <= _NAME_CHARACTERS_MAX:
         return ""
-    value = one_line(value)
+    value = spaced(value)
     plain = value.isascii() and value == value.strip(" ")
     foldable = max(map(len, value.split(" "))) <= _WORD_CHARACTERS_MAX
     if encode or not plain or not foldable:

@@ -11,6 +11,7 @@ from itertools import count
 from uuid import UUID
 
 from smsp.providers.encoding.body import AnyBody, Part, joined, raw, utf8
+from smsp.providers.encoding.headers import escaped
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def _head(part: Field | File) -> bytes:
             head = (
                 f'Content-Disposition: form-data; name="{_quoted(part.name)}"; '
                 f'filename="{_quoted(part.filename)}"\r\n'
-                f"Content-Type: {_one_line(part.content_type)}"
+                f"Content-Type: {_percent_encoded(part.content_type)}"
             )
     return head.encode()
 
@@ -100,9 +101,9 @@ def _quoted(value: str) -> str:
     Not ``filename*=``, which RFC 7578 §4.2 forbids. Browsers write a quote as ``%22``, and
     receivers that do not undo it would show that to people.
     """
-    return _one_line(value).replace("\\", "\\\\").replace('"', '\\"')
+    return escaped(_percent_encoded(value))
 
 
-def _one_line(value: str) -> str:
+def _percent_encoded(value: str) -> str:
     """No value can end its header: control characters are percent-encoded."""
     return "".join(c if c >= " " and c != "\x7f" else f"%{ord(c):02X}" for c in value)

@@ -13,20 +13,16 @@ from datetime import datetime
 import trio
 
 from actors import Progress
-from smsp.mail import Mailbox, Submission
+from smsp.mail import Mailbox, Submission, is_large
 from smsp.mail.outcome import Blame, NotSent, Outcome, Reason
 from smsp.providers.encoding import mime
 from smsp.providers.encoding.body import AnyBody
+from smsp.providers.encoding.threads import done_by, encoders
 from smsp.providers.http.connection import Dial, dial_tcp
-from smsp.providers.http.encoding import ENCODERS_MAX, is_large
 from smsp.providers.probes import poll
 from smsp.providers.smtp.envelope import envelope_of, transparent_body
 from smsp.providers.smtp.session import Terms
 from smsp.providers.smtp.transaction import Transaction
-
-
-def _encoders() -> trio.CapacityLimiter:
-    return trio.CapacityLimiter(ENCODERS_MAX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +37,7 @@ class SmtpProvider:
     poll_address: Mailbox
     now: Callable[[], datetime]
     dial: Dial = dial_tcp
-    encoders: trio.CapacityLimiter = field(default_factory=_encoders, repr=False)
+    encoders: trio.CapacityLimiter = field(default_factory=encoders, repr=False)
 
     async def send(self, submission: Submission, progress: Progress) -> Outcome:
         """Make the attempt; ``progress`` is told the moment the dot that ends it is written.
@@ -76,6 +72,4 @@ class SmtpProvider:
             message = mime.body_of(submission, date=date)
             return transparent_body(message), len(message)
 
-        if not is_large(submission.mail):
-            return build()
-        return await trio.to_thread.run_sync(build, limiter=self.encoders)
+        return await done_by(build, self.encoders, large=is_large(submission.mail))

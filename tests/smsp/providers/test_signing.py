@@ -8,11 +8,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from smsp.mail import Attachment
+from smsp.mail import LARGE_BYTES, Attachment
 from smsp.mail.outcome import Sent
 from smsp.providers.adapters.sendgrid import SendGrid
 from smsp.providers.adapters.ses import Ses
-from smsp.providers.http.encoding import LARGE_BYTES
 from smsp.providers.http.provider import HttpProvider
 from smsp.providers.protocols import HttpCall
 from tests.kit.far_http import Answer, Far, Script

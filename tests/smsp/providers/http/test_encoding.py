@@ -8,11 +8,12 @@ import pytest
 import trio
 import trio.testing
 
-from smsp.mail import LARGE_THINGS, Attachment
+from smsp.mail import LARGE_BYTES, LARGE_THINGS, Attachment, is_large
 from smsp.providers.adapters.resend import Resend
 from smsp.providers.adapters.ses import Ses
 from smsp.providers.encoding.body import Body
-from smsp.providers.http.encoding import ENCODERS_MAX, LARGE_BYTES, Encoder, is_large
+from smsp.providers.encoding.threads import ENCODERS_MAX
+from smsp.providers.http.encoding import Encoder
 from smsp.providers.http.idempotency import key_of
 from smsp.providers.protocols import HttpCall
 from tests.kit.mails import mailbox, send
