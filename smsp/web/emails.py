@@ -20,6 +20,7 @@ from smsp.admission.budget import Share
 from smsp.keys import Key, Scope
 from smsp.mail import Mail, Submission, fingerprint, is_large
 from smsp.mail.parsing import FieldError, InvalidMessage, is_quick, parse
+from smsp.providers.encoding.threads import done_by
 from smsp.sending.dispatcher import Dispatched
 from smsp.sending.ledger import Begun, Claim, Full, InProgress, Ledger, Mismatch, Record, Replay
 from smsp.web.authorization import needs
@@ -96,7 +97,7 @@ async def _read(services: Services, request: ApiRequest, share: Share) -> Mail |
         return stopping_reply(_NOT_SENT)
     read = partial(parse, body, control_headers=services.control_headers)
     quick = is_quick(body)
-    mail = read() if quick else await trio.to_thread.run_sync(read, limiter=services.reading)
+    mail = await done_by(read, services.reading, large=not quick)
     if not isinstance(mail, Mail):
         return invalid_reply(mail)
     if quick and len(body) <= COUNTED_BYTES:
@@ -139,9 +140,7 @@ async def _answer(
 
 
 async def _fingerprint(services: Services, mail: Mail) -> bytes:
-    if is_large(mail):
-        return await trio.to_thread.run_sync(fingerprint, mail, limiter=services.reading)
-    return fingerprint(mail)
+    return await done_by(partial(fingerprint, mail), services.reading, large=is_large(mail))
 
 
 async def _dispatch(
