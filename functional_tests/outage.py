@@ -1,13 +1,13 @@
 """One outage under four trip rules: ``python -m functional_tests.outage``.
 
 Plays it several times with real circuits on a virtual clock, prints the README's table and draws
-the first of them. Everything that could be otherwise stands at the head. Always the same.
+the first of them. Everything that could be otherwise stands at the head, or in
+:mod:`functional_tests.outage_story`. Always the same.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
 from random import Random
@@ -36,6 +36,7 @@ from actors import (
     Unanswered,
     Verdict,
 )
+from functional_tests.outage_story import BEGINS_S, ENDS_S, OVER_S, Story
 
 RULES: tuple[TripRule, ...] = (
     FirstFailure(),
@@ -43,8 +44,6 @@ RULES: tuple[TripRule, ...] = (
     FailureRate(50, 20),
     FailureRateOver(50, 30),
 )
-BEGINS_S, ENDS_S, OVER_S = 90.0, 150.0, 240.0
-"""The provider hangs from the first to the second; after the third nobody looks."""
 MESSAGES_PER_S = 5.0
 STRAY_EVERY = 300
 """Of so many calls one fails, while the provider is well."""
@@ -52,43 +51,6 @@ ANSWER_S, TIMEOUT_S, POLL_S, POLL_MAX_S = 0.2, 2.0, 5.0, 60.0
 SEEDS = range(1, 6)
 """One for each time it is played: the mail comes at other moments, and so do the polls."""
 PICTURE = Path(__file__).parent / "pictures" / "outage.png"
-
-
-@dataclass
-class Story:
-    """What one rule made of it. Times are seconds since the beginning."""
-
-    rule: TripRule
-    unknown_at: list[float] = field(default_factory=list)
-    """When the callers asked who were told that nobody knows."""
-    refused_at: list[float] = field(default_factory=list)
-    moves: list[tuple[float, str]] = field(default_factory=list)
-    """When the circuit opened and closed."""
-
-    @property
-    def opened_after_s(self) -> float:
-        """From the beginning of the outage to the opening of the circuit."""
-        return next(at for at, to in self.moves if to == "open" and at >= BEGINS_S) - BEGINS_S
-
-    @property
-    def closed_after_s(self) -> float:
-        """From the end of the outage to the closing of the circuit."""
-        return next(at for at, to in self.moves if to == "closed" and at >= ENDS_S) - ENDS_S
-
-    @property
-    def refused_while_well(self) -> int:
-        """Messages that the circuit kept from a provider that would have taken them."""
-        return sum(not BEGINS_S <= at < ENDS_S for at in self.refused_at)
-
-    @property
-    def open_spells(self) -> list[tuple[float, float]]:
-        """From when to when the circuit was open."""
-        closings = [at for at, to in self.moves if to == "closed"]
-        openings = [at for at, to in self.moves if to == "open"]
-        return [
-            (opened, next((closed for closed in closings if closed > opened), OVER_S))
-            for opened in openings
-        ]
 
 
 class Provider:

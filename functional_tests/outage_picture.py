@@ -12,7 +12,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from functional_tests.outage import BEGINS_S, ENDS_S, OVER_S, Story
+from functional_tests.outage_story import BEGINS_S, ENDS_S, OVER_S, Story
 
 CLOSED, OPEN, DOUBT, OUTAGE = "#56b4e9", "#d55e00", "#222222", "#eeeeee"
 """Told apart by whoever sees fewer colours, too (M. Okabe and K. Ito)."""

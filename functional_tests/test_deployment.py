@@ -1,5 +1,8 @@
 """What SMSP is shipped by: the image, as far as it can be tried without a container engine, the
-files in the README that people copy, and the workflows."""
+files in the README that people copy, and the workflows.
+
+Needs the inside: what people copy is read as SMSP reads it.
+"""
 
 from __future__ import annotations
 

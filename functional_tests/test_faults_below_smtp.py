@@ -2,6 +2,8 @@
 
 The phases of a dialogue are tested by themselves (``test_smtp_phases.py``). Here a proxy cuts it
 anywhere: inside a word, inside an answer, inside the line with the dot.
+
+Needs the inside: it compares outcomes, of which an answer in HTTP tells less.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""What peers may ask of a connection: heads, headers, speed, and connections themselves."""
+"""What peers may ask of a connection: heads, headers, speed, and connections themselves.
+
+Needs the inside: bounds are set lower than any variable may set them.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,8 @@
 """Whatever becomes of stdout, mail goes on, SIGTERM ends the node, and what the log could not tell
-is counted."""
+is counted.
+
+Needs the inside: the key of the demonstration stands there.
+"""
 
 from __future__ import annotations
 

@@ -3,6 +3,8 @@
 The real transports, exchange and circuit against a peer on loopback that stops wherever a test
 says. All but the last tests hold a phase past a deadline, wait for ``not_sent``, free the peer,
 and look at what still comes.
+
+Needs the inside: a transport and an exchange are run alone, so that each phase can be held.
 """
 
 from __future__ import annotations

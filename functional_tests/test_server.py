@@ -1,6 +1,8 @@
 """Connections of callers, on real sockets: how long they are kept, and how they end.
 
 The whole server but for its circuits, in this process; stopping is in ``test_stopping.py``.
+
+Needs the inside: a dispatcher is played, which answers when a test says so.
 """
 
 from __future__ import annotations

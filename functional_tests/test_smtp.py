@@ -2,6 +2,8 @@
 
 The real connector, threads and circuit against aiosmtpd on loopback. Messages are read back with
 the standard library.
+
+Needs the inside: the connector is run alone, and its outcomes are compared.
 """
 
 from __future__ import annotations

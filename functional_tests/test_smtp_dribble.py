@@ -1,6 +1,8 @@
 """An SMTP server that says each answer a byte at a time: it is always about to be done.
 
 The real connector and circuit on loopback. No byte is late by the provider's time, each answer is.
+
+Needs the inside: the connector is run alone, and its outcomes are compared.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 The real connector, threads and circuit against a server that follows a script: it refuses, drops,
 holds or talks nonsense in each phase.
+
+Needs the inside: the connector is run alone, and its outcomes are compared.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""A server that stood still while its callers did not: who was in time is served."""
+"""A server that stood still while its callers did not: who was in time is served.
+
+Needs the inside: a bound is set lower than any variable may set it.
+"""
 
 from __future__ import annotations
 

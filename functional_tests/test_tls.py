@@ -1,4 +1,7 @@
-"""HTTPS by SMSP itself: a certificate of a test's own authority, and callers who check it."""
+"""HTTPS by SMSP itself: a certificate of a test's own authority, and callers who check it.
+
+Needs the inside: the same context as SMSP makes of the files is met without a node.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Watchers on real sockets: what they are told, and that they never cost anybody else anything."""
+"""Watchers on real sockets: what they are told, and that they never cost anybody else anything.
+
+Needs the inside: a bound that no variable sets is read there.
+"""
 
 from __future__ import annotations
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PRODUCT = sorted([*(ROOT / "smsp").rglob("*.py"), *(ROOT / "actors").rglob("*.py")])
 TESTS = sorted([*(ROOT / "tests").rglob("*.py"), *(ROOT / "functional_tests").rglob("*.py")])
+BLACK_BOX = [path for path in TESTS if path.is_relative_to(ROOT / "functional_tests")]
 
 FILE_LINES_MAX = 320
 FUNCTION_LINES_MAX = 45
@@ -191,6 +193,36 @@ def test_tests_neither_sleep_nor_patch(path: Path) -> None:
     """Virtual time instead of sleeping, fakes instead of patches."""
     forbidden = {"time.sleep", "mock.patch", "monkeypatch.setattr"}
     assert forbidden & set(_attributes(_tree(path))) == set()
+
+
+def _is_inside(module: str) -> bool:
+    """Whether it is neither a program of its own, nor what a caller or a plug-in may import."""
+    outside = ("smsp.simulator", "smsp.client", "smsp.providers.protocols")
+    return module.startswith("smsp.") and not module.startswith(outside)
+
+
+@pytest.mark.parametrize("path", BLACK_BOX, ids=_name)
+def test_who_looks_inside_says_why(path: Path) -> None:
+    """The functional tests see SMSP from outside; one that does not has a reason at its head, and
+    only such a one has."""
+    tree = _tree(path)
+    told = "\nNeeds the inside: " in (ast.get_docstring(tree) or "")
+    assert told == any(map(_is_inside, _imported(tree)))
+
+
+def test_the_functional_tests_import_in_no_circle() -> None:
+    """Whatever one of them imports can be understood without it."""
+    modules = {_name(path).removesuffix(".py").replace("/", "."): path for path in BLACK_BOX}
+    imports = {
+        module: {part for name in _imported(_tree(path)) for part in _modules_in(name, modules)}
+        for module, path in modules.items()
+    }
+    assert list(TopologicalSorter(imports).static_order())
+
+
+def _modules_in(name: str, modules: Collection[str]) -> Iterator[str]:
+    """The module that an imported name is, or is in, or that makes up its package."""
+    yield from {name, name.rpartition(".")[0], f"{name}.__init__"} & set(modules)
 
 
 def test_imports_go_down() -> None:

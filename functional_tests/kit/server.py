@@ -1,4 +1,7 @@
-"""The whole server but for its circuits, in this process, on a real socket."""
+"""The whole server but for its circuits, in this process, on a real socket.
+
+Needs the inside: bounds are set lower than any variable may set them, and circuits are left out.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""An SMTP connector as SMSP runs it: its provider, alone or behind a circuit."""
+"""An SMTP connector as SMSP runs it: its provider, alone or behind a circuit.
+
+Needs the inside: a connector is run alone, so that each phase of its dialogue can be held.
+"""
 
 from __future__ import annotations
 

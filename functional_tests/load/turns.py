@@ -5,6 +5,8 @@ all of which are given the message in turn, since each refuses it. Meanwhile som
 clock every millisecond: by how much that is late is how long nobody else was served, be it that
 the loop was at work or that a thread did not let go of Python's lock. Of several tries the best one
 counts, for what else a machine does is not SMSP's. Status 1 if a bound was missed.
+
+Needs the inside: it looks at the clock of SMSP's own loop.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""SMSP as it is, but for httpx's own transport to the provider."""
+"""SMSP as it is, but for httpx's own transport to the provider.
+
+Needs the inside: no setting chooses the transport.
+"""
 
 from __future__ import annotations
 
