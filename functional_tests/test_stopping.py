@@ -13,6 +13,8 @@ from functional_tests.kit.audit import audit_all
 from functional_tests.kit.polling import eventually
 from functional_tests.kit.smsp import KEY
 
+SERVERS = ("smsp", "hypercorn")
+
 
 @contextmanager
 def callers(smsp, recipients):

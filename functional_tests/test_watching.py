@@ -20,6 +20,8 @@ from functional_tests.kit.processes import ROOT, clean_environ
 from functional_tests.kit.smsp import KEY
 from smsp.server.listener import UNREAD_MS_MAX
 
+SERVERS = ("smsp", "hypercorn")
+
 SETTINGS = {"POLL_INTERVAL": "1", "POLL_INTERVAL_MAX": "1"}
 AT_ONCE_S = 1.0
 BUFFER_BYTES = 4096

@@ -161,7 +161,7 @@ class RequestCycle:
                 piece += self._writer.end()
             await self._write(piece)
         else:
-            raise RuntimeError(f"an application that says {message['type']} at the wrong time")
+            raise RuntimeError(f"an application that says {message['type']} out of turn")
 
     def _begin(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
         self._begun = True
