@@ -59,9 +59,15 @@ def simulators(register, tmp_path_factory) -> Iterator[Simulators]:
             yield simulators
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "ours_alone: the other server is not asked, nor promises it")
+
+
 def pytest_generate_tests(metafunc):
-    """A file with ``SERVERS`` runs once with each of them."""
+    """A file with ``SERVERS`` runs once with each of them, but for what is ``ours_alone``."""
     servers = getattr(metafunc.module, "SERVERS", None)
+    if metafunc.definition.get_closest_marker("ours_alone") is not None:
+        servers = ("smsp",)
     if servers is not None and "server" in metafunc.fixturenames:
         metafunc.parametrize("server", servers, indirect=True, scope="module")
 

@@ -10,8 +10,6 @@ import pytest
 from functional_tests.kit.audit import audit_all
 from functional_tests.kit.polling import eventually
 
-SERVERS = ("smsp", "hypercorn")
-
 NEVER_S = "3600"
 """A poll interval that no test lives to see the end of."""
 

@@ -13,8 +13,6 @@ from functional_tests.kit.polling import eventually
 from functional_tests.kit.processes import ROOT, clean_environ
 from functional_tests.kit.smsp import KEY
 
-SERVERS = ("smsp", "hypercorn")
-
 PATIENCE_S = 30.0
 FAILS = "error@example.org"
 KEYS = {

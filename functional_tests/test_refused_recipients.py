@@ -15,8 +15,6 @@ from functional_tests.kit.commands import smsp_command
 from functional_tests.kit.polling import eventually
 from functional_tests.kit.smsp import KEY
 
-SERVERS = ("smsp", "hypercorn")
-
 BOB, CAROL = "bob@example.org", "Carol@example.net"
 INACTIVE = "Message OK, but will not deliver to these inactive addresses: "
 PROJECT = "5c1f2a3b-0d4e-4f60-8a7b-9c0d1e2f3a4b"

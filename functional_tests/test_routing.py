@@ -10,8 +10,6 @@ import pytest
 from functional_tests.kit.audit import audit_all
 from functional_tests.kit.simulators import account
 
-SERVERS = ("smsp", "hypercorn")
-
 MESSAGES = 400
 OURS, THEIRS, NOBODYS = "a@mail.example.com", "a@shop.example.net", "a@example.org"
 
