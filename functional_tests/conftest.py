@@ -59,12 +59,32 @@ def simulators(register, tmp_path_factory) -> Iterator[Simulators]:
             yield simulators
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "ours_alone: the other server is not asked, nor promises it")
+
+
+def pytest_generate_tests(metafunc):
+    """A file with ``SERVERS`` runs once with each of them, but for what is ``ours_alone``."""
+    servers = getattr(metafunc.module, "SERVERS", None)
+    if metafunc.definition.get_closest_marker("ours_alone") is not None:
+        servers = ("smsp",)
+    if servers is not None and "server" in metafunc.fixturenames:
+        metafunc.parametrize("server", servers, indirect=True, scope="module")
+
+
 @pytest.fixture(scope="module")
-def shared_smsp(request, simulators, register, tmp_path_factory) -> Iterator[Smsp]:
+def server(request) -> str:
+    """What has callers' connections."""
+    return getattr(request, "param", "smsp")
+
+
+@pytest.fixture(scope="module")
+def shared_smsp(request, server, simulators, register, tmp_path_factory) -> Iterator[Smsp]:
     """One SMSP in front of the simulators for a whole file, whose ``SETTINGS`` may change some; a
     function of the simulators where they need an address."""
     changes = getattr(request.module, "SETTINGS", {})
-    settings = settings_for(simulators, **(changes(simulators) if callable(changes) else changes))
+    changes = changes(simulators) if callable(changes) else changes
+    settings = settings_for(simulators, SERVER=server, **changes)
     with running_smsp(settings, register, tmp_path_factory.mktemp("smsp") / "log") as smsp:
         yield smsp
 
@@ -80,7 +100,7 @@ def smsp(shared_smsp, simulators) -> Smsp:
 
 
 @pytest.fixture
-def start_smsp(simulators, register, tmp_path) -> Iterator[StartSmsp]:
+def start_smsp(server, simulators, register, tmp_path) -> Iterator[StartSmsp]:
     """Start an SMSP in front of the simulators with settings of a test's own; once, or more."""
     simulators.mend()
     simulators.forget()
@@ -88,7 +108,7 @@ def start_smsp(simulators, register, tmp_path) -> Iterator[StartSmsp]:
     with ExitStack() as stack:
 
         def start(**changes: str) -> Smsp:
-            settings = settings_for(simulators, **changes)
+            settings = settings_for(simulators, SERVER=server, **changes)
             log_path = tmp_path / f"log-{next(numbers)}"
             return stack.enter_context(running_smsp(settings, register, log_path))
 
@@ -96,11 +116,11 @@ def start_smsp(simulators, register, tmp_path) -> Iterator[StartSmsp]:
 
 
 @pytest.fixture
-def start_alone(register, tmp_path) -> Iterator[Callable[[Mapping[str, str]], Smsp]]:
+def start_alone(server, register, tmp_path) -> Iterator[Callable[[Mapping[str, str]], Smsp]]:
     """Start an SMSP with these variables and nothing of ours behind it."""
     with ExitStack() as stack:
         yield lambda settings: stack.enter_context(
-            running_smsp(settings, register, tmp_path / "smsp.log")
+            running_smsp({"SMSP_SERVER": server, **settings}, register, tmp_path / "smsp.log")
         )
 
 

@@ -12,6 +12,8 @@ from functional_tests.kit.polling import eventually
 from functional_tests.kit.simulators import PROVIDERS
 from smsp.simulator import FAULTS
 
+SERVERS = ("smsp", "hypercorn")
+
 SETTINGS = {"CALL_TIMEOUT": "0.6", "SETTLE_TIMEOUT": "0.6"}
 
 CLOSED, OPENS = False, True

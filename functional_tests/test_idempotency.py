@@ -10,6 +10,8 @@ import pytest
 from functional_tests.kit.audit import audit_all
 from functional_tests.kit.polling import eventually
 
+SERVERS = ("smsp", "hypercorn")
+
 SETTINGS = {"CALL_TIMEOUT": "0.6", "SETTLE_TIMEOUT": "2"}
 
 

@@ -14,6 +14,8 @@ from functional_tests.kit.processes import ROOT, clean_environ
 from functional_tests.kit.smsp import KEY
 from tests.kit.web import message
 
+SERVERS = ("smsp", "hypercorn")
+
 JSON = {"Content-Type": "application/json"}
 
 

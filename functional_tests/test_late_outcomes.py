@@ -12,6 +12,8 @@ import pytest
 from functional_tests.kit.audit import audit, audit_all
 from functional_tests.kit.polling import eventually
 
+SERVERS = ("smsp", "hypercorn")
+
 LATE = "slow-2500ms@example.org"
 HUNG = 100
 OTHER_KEY = "functional-tests-key-of-another"

@@ -8,10 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 
 import httpx
+import pytest
 
 from functional_tests.kit.audit import audit_all
 from functional_tests.kit.polling import eventually
 from functional_tests.kit.smsp import KEY
+
+SERVERS = ("smsp", "hypercorn")
 
 
 @contextmanager
@@ -137,6 +140,7 @@ def everything_from(caller):
     return heard
 
 
+@pytest.mark.ours_alone  # hypercorn's writes are cancelled with the rest
 def test_a_second_signal(start_smsp):
     """Another SIGTERM stops at once, and who waits is told that nobody knows."""
     smsp = start_smsp(CALL_TIMEOUT="20")

@@ -21,6 +21,8 @@ from functional_tests.kit.smsp import KEY
 from smsp.settings.tls import server_tls
 from tests.kit.web import message
 
+SERVERS = ("smsp", "hypercorn")
+
 
 @pytest.fixture(scope="module")
 def authority():

@@ -23,6 +23,8 @@ from functional_tests.kit.processes import ROOT, clean_environ
 from functional_tests.kit.smsp import KEY
 from smsp.server.listener import UNREAD_MS_MAX
 
+SERVERS = ("smsp", "hypercorn")
+
 SETTINGS = {"POLL_INTERVAL": "1", "POLL_INTERVAL_MAX": "1"}
 AT_ONCE_S = 1.0
 BUFFER_BYTES = 4096
@@ -115,6 +117,7 @@ def status(*arguments, url, key=KEY):
     )
 
 
+@pytest.mark.ours_alone
 def test_status_in_the_terminal(smsp):
     """A table for people, JSON for programs, and exit status 0 while mail is taken."""
     table = status(url=smsp.url)
@@ -125,6 +128,7 @@ def test_status_in_the_terminal(smsp):
     assert [one["name"] for one in whole["providers"]] == ["mailgun", "sendgrid"]
 
 
+@pytest.mark.ours_alone
 def test_status_when_down(smsp, simulators):
     """Exit status 1 when no circuit takes mail, so that it serves in scripts."""
     for name in ("mailgun", "sendgrid"):
@@ -134,6 +138,7 @@ def test_status_when_down(smsp, simulators):
         smsp.http.put(f"/providers/{name}/circuit", json={"state": "auto"}).raise_for_status()
 
 
+@pytest.mark.ours_alone
 def test_status_of_nobody(smsp):
     """A wrong key and a dead address are one line on standard error, and exit status 1."""
     for done in (status(url=smsp.url, key="no-such-key-at-all"), status(url="http://127.0.0.1:9")):
@@ -141,6 +146,7 @@ def test_status_of_nobody(smsp):
         assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.ours_alone
 def test_status_live(smsp, simulators):
     """``--watch`` follows the circuits on the screen until interrupted; then exit status 0."""
     screen, terminal = pty.openpty()

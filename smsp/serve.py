@@ -12,6 +12,7 @@ import resource
 import signal
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import trio
 
@@ -19,8 +20,9 @@ from actors import AllQuarantined, LoopClock, loop_clock
 from smsp.keys import Key
 from smsp.providers.http.provider import TransportFor
 from smsp.providers.http.transport import Transport
+from smsp.server import hypercorn
 from smsp.server.connection import Limits
-from smsp.server.listener import Open, SocketListening, hypercorn_config, listen
+from smsp.server.listener import Listen, Open, SocketListening, hypercorn_config, listen
 from smsp.settings import Settings, SettingsError, load_keys
 from smsp.settings.tls import ServerCertificate, TlsFault
 from smsp.telemetry.log import Log, ProcessLog, Telemetry, process_log
@@ -171,14 +173,12 @@ async def _run(
 
     async def answer_callers(task_status: trio.TaskStatus[str]) -> None:
         try:
-            await listen(
+            await _server(settings, listening)(
                 create_app(services),
                 config,
                 log,
                 close_listener,
                 tls=None if certificate is None else lambda: certificate.context,
-                limits=Limits(connections_max=connections_max()),
-                open_listening=listening.open,
                 task_status=task_status,
             )
         finally:
@@ -201,6 +201,15 @@ async def _run(
         status = await _stop(running, settings, close_listener, served)
         nursery.cancel_scope.cancel()
     return status
+
+
+def _server(settings: Settings, listening: _Listening) -> Listen:
+    limits = Limits(connections_max=connections_max())
+    match settings.server:
+        case "smsp":
+            return partial(listen, limits=limits, open_listening=listening.open)
+        case "hypercorn":
+            return hypercorn.listen
 
 
 def connections_max() -> int:

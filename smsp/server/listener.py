@@ -1,9 +1,8 @@
-"""Takes callers' connections.
+"""Takes callers' connections, for our own server and for :mod:`smsp.server.hypercorn`.
 
-hypercorn's own ``serve`` is not used: it takes one connection a round, its connections outlive
-their callers, a malformed request can end it, and it offers protocols that nobody asked for. With
-:mod:`smsp.server.connection` and :mod:`smsp.server.request_cycle` the only door to hypercorn. Knows
-nothing of routes, settings or signals.
+hypercorn's own ``serve`` is used by neither: it takes one connection a round, its connections
+outlive their callers, and a malformed request can end it. Knows nothing of routes, settings or
+signals.
 """
 
 from __future__ import annotations
@@ -40,7 +39,8 @@ answered: a balancer counts one that it has handed over as sent, and does not tr
 NO_ROOM_S = 0.1
 """Seconds until connections are taken again when the system has no room for more."""
 
-Serve = Callable[[ByteCountingStream], Awaitable[None]]
+TakeOne = Callable[[], None]
+"""Takes one connection, and begins to serve it. Raises as :meth:`Listening.accept`."""
 Certificate = Callable[[], ssl.SSLContext]
 """What a new connection is met with now. Those that there are keep what they have."""
 
@@ -72,6 +72,21 @@ Open = Callable[[Config], Listening]
 """Begin to listen. Raises ``OSError`` when the port cannot be had."""
 
 
+class Listen(Protocol):
+    """A server: :func:`listen`, or that of :mod:`smsp.server.hypercorn`."""
+
+    async def __call__(
+        self,
+        app: ASGIFramework,
+        config: Config,
+        log: Log,
+        close: trio.Event,
+        *,
+        tls: Certificate | None = None,
+        task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
+    ) -> None: ...
+
+
 class SocketListening:
     """A TCP port."""
 
@@ -91,8 +106,12 @@ class SocketListening:
 
     def accept(self) -> ByteCountingStream:
         """Take one."""
+        return TcpStream(self.take())
+
+    def take(self) -> socket.socket:
+        """Take one as the system gives it. Raises as :meth:`accept`."""
         taken, _address = self._socket.accept()
-        return TcpStream(taken)
+        return taken
 
     def close(self) -> None:
         """Take no more."""
@@ -136,18 +155,19 @@ async def listen(
     async def serve(line: ByteCountingStream) -> None:
         await CallerConnection(context, _stream(line, tls)).run()
 
+    def take_one() -> None:
+        connections.start_soon(serve, listening.accept(), name="caller")
+
     try:
         scheme = "http" if tls is None else "https"
         task_status.started(f"{scheme}://{listening.address}")
         async with trio.open_nursery() as connections:
             async with trio.open_nursery() as taking:
-                taking.start_soon(_take, listening, serve, connections, log)
+                taking.start_soon(take_connections, listening.wait, take_one, log)
                 taking.start_soon(_send_idle_away, connection_limit, config.keep_alive_timeout)
                 await close.wait()
                 taking.cancel_scope.cancel()
-            # In the step in which it closes: whoever is left in its backlog would be reset.
-            with suppress(OSError):
-                _accept(listening, serve, connections, BACKLOG)
+            take_the_backlog(take_one)
             listening.close()
             connections.cancel_scope.deadline = trio.current_time() + config.graceful_timeout
             context.ending.set()
@@ -157,11 +177,14 @@ async def listen(
         listening.close()
 
 
-async def _take(listening: Listening, serve: Serve, connections: trio.Nursery, log: Log) -> None:
+async def take_connections(
+    wait: Callable[[], Awaitable[None]], take_one: TakeOne, log: Log
+) -> None:
+    """Take connections for as long as this runs; ``wait`` returns when one may have come."""
     while True:
-        await listening.wait()
+        await wait()
         try:
-            _accept(listening, serve, connections, ACCEPTS_MAX)
+            _take(take_one, ACCEPTS_MAX)
         except BlockingIOError:
             pass
         except OSError as error:
@@ -173,10 +196,17 @@ async def _take(listening: Listening, serve: Serve, connections: trio.Nursery, l
             # Else it is the connection's: its caller has left before it was taken.
 
 
-def _accept(listening: Listening, serve: Serve, connections: trio.Nursery, at_most: int) -> None:
+def take_the_backlog(take_one: TakeOne) -> None:
+    """Take those that the system has taken already, in the step in which the port is closed: who is
+    left there would be reset."""
+    with suppress(OSError):
+        _take(take_one, BACKLOG)
+
+
+def _take(take_one: TakeOne, at_most: int) -> None:
     """Take connections that have come. Raises ``OSError`` when there are no more, or no room."""
     for _ in range(at_most):
-        connections.start_soon(serve, listening.accept(), name="caller")
+        take_one()
 
 
 async def _send_idle_away(connection_limit: ConnectionLimit, idle_s: float) -> None:

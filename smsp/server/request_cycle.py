@@ -3,7 +3,7 @@ asked for, and head, body and end of the answer written together.
 
 hypercorn's ``HTTPStream`` does this for any protocol and any application, with an event for each
 step and a task for the call; this is what is left of it for HTTP/1.1 and ours. The interface is
-ASGI 3.0, with the extension of :mod:`smsp.web.extension`.
+ASGI 3.0, with the extension of :mod:`smsp.web.caller`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from hypercorn.typing import (
 from smsp.server.http1 import BadRequest, End, RequestParser
 from smsp.server.request_head import Head
 from smsp.server.response_writer import CONTINUE, ResponseWriter
-from smsp.web.extension import BODY
+from smsp.web.caller import BODY
 from smsp.web.request_target import path_of
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ class RequestCycle:
                 piece += self._writer.end()
             await self._write(piece)
         else:
-            raise RuntimeError(f"an application that says {message['type']} at the wrong time")
+            raise RuntimeError(f"an application that says {message['type']} out of turn")
 
     def _begin(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
         self._begun = True

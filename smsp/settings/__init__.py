@@ -24,6 +24,8 @@ from smsp.settings.model import (
     KEYS,
     MOCK_MODE,
     OWN,
+    PORTS_OF_THEIR_OWN,
+    REUSE_PORT,
     Settings,
     variable_of,
 )
@@ -83,11 +85,12 @@ def load(
     _listen_where_the_platform_says(reading, given)
     settings = _settings(reading)
     own_variables = reading.known
+    _judge_the_server(reading)
     tell_of_plugins(reading, found)
     providers = read_providers(
         reading,
         found.kinds,
-        mock=_is_mock(reading),
+        mock=_is_on(reading, MOCK_MODE),
         # With a mistake in SMSP's own variables, the providers are still judged: by the defaults.
         inherited=_inherited(settings or Settings.model_construct()),
         own_variables=own_variables,
@@ -168,12 +171,22 @@ def _listen_where_the_platform_says(reading: Reading, environ: Mapping[str, str]
             reading.warn("PORT is ignored: it is no port number")
 
 
-def _is_mock(reading: Reading) -> bool:
+def _is_on(reading: Reading, flag: str) -> bool:
     """Asked by itself, so that no mistake elsewhere makes the mock's user hear of credentials."""
     try:
-        return parse_flag(reading.take(MOCK_MODE) or "false")
+        return parse_flag(reading.take(flag) or "false")
     except ValueError:
         return False
+
+
+def _judge_the_server(reading: Reading) -> None:
+    """Also where another mistake leaves no settings: it hides no contradiction."""
+    if reading.take("SMSP_SERVER") != "hypercorn":
+        return
+    for variable in filter(reading.is_set, PORTS_OF_THEIR_OWN):
+        reading.refuse(variable, "needs SMSP_SERVER=smsp: hypercorn serves SMSP_PORT alone")
+    if _is_on(reading, REUSE_PORT):
+        reading.refuse(REUSE_PORT, "needs SMSP_SERVER=smsp: hypercorn's port is not shared")
 
 
 def _inherited(settings: Settings) -> Mapping[str, object]:

@@ -58,6 +58,12 @@ class Settings(KeySettings):
     port: Annotated[int, whole(0, 65535)] = setting(
         "SMSP_PORT", 8080, "port to listen on; `0` for any that is free"
     )
+    server: Literal["smsp", "hypercorn"] = setting(
+        "SMSP_SERVER",
+        "smsp",
+        "what has callers' connections: `smsp`; `hypercorn`, with HTTP/2 and without "
+        "bounds on how many there are and what is held of their heads",
+    )
     mock: Flag = setting(
         MOCK_MODE, False, "one provider in the process, `mock`, that sends nothing"
     )
@@ -208,6 +214,11 @@ class Settings(KeySettings):
             raise ValueError("and SMSP_TLS_CERT are set together or not at all")
         return key
 
+
+REUSE_PORT = "SMSP_REUSE_PORT"
+PORTS_OF_THEIR_OWN = ("SMSP_ADMIN_PORT", "SMSP_DOOR_SMTP_PORT", "SMSP_DOOR_SMTPS_PORT")
+"""What contradicts ``SMSP_SERVER=hypercorn``, which has one port and shares it with nobody; a
+mistake of that kind, whether or not this version has the variable."""
 
 OWN: Mapping[str, FieldInfo] = variables_in(Settings)
 """SMSP's own variables, whole names, in the order in which people should read of them."""

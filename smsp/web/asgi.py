@@ -1,10 +1,10 @@
-"""How one HTTP request runs: in the connection's own task, and to its end.
+"""How one HTTP request runs: in the task that the server gave it, and to its end.
 
-Stock quart-trio starts a nursery with two tasks for each request and cancels it at the end, and
-hypercorn's code for closing and idle connections runs inside: ``Connection: close`` is ignored,
-idle connections are never closed, and every one of them holds up a shutdown. Here there is no
-nursery, so there is nothing to cancel; and since nobody listens for a hang-up while a handler
-runs, a caller who hangs up cannot end a send half-way.
+Stock quart-trio starts a nursery with two tasks for each request and cancels it at the end. With
+hypercorn, whose code for closing and idle connections then runs inside, ``Connection: close`` is
+ignored, idle connections are never closed, and every one of them holds up a shutdown. Here there is
+no nursery, so there is nothing to cancel; and since nobody listens for a hang-up while a handler
+runs, a caller who hangs up cannot end a send half-way, whichever server it came to.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ would reset the connection, and the refusal might be lost with it."""
 
 
 class AsgiConnection(TrioASGIHTTPConnection):
-    """One request, handled in the task that hypercorn gave it."""
+    """One request, handled in the task that the server gave it."""
 
     async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         body_bytes_max = self.app.config["MAX_CONTENT_LENGTH"]
@@ -51,7 +51,7 @@ class AsgiConnection(TrioASGIHTTPConnection):
         )
         pieces = _pieces(response)
         if pieces is not None and self.scope["method"] != "HEAD":
-            await stream(body.receive, send, pieces)
+            await stream(body.caller, send, pieces)
             return
         content = b"" if pieces is not None else await _content(response)
         unread = not (body.complete or body.left)
@@ -79,10 +79,10 @@ async def _linger(body: PulledBody) -> bool:
     left = LINGER_BYTES_MAX
     with body.intake.lingering.wait_until(trio.current_time() + LINGER_S):
         while left > 0:
-            message = await body.receive()
-            if message["type"] != "http.request" or not message.get("more_body", False):
+            piece = await body.caller.more()
+            if piece is None or piece.last:
                 return False
-            left -= len(message.get("body", b""))
+            left -= len(piece.data)
     return True
 
 
@@ -91,11 +91,6 @@ async def _end(send: ASGISendCallable, body: PulledBody, *, still_writing: bool)
     which the body comes: while a caller still writes, somebody must read on to make room."""
     async with trio.open_nursery() as nursery:
         if still_writing:
-            nursery.start_soon(_read_to_the_end, body)
+            nursery.start_soon(body.caller.gone)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
         nursery.cancel_scope.cancel()
-
-
-async def _read_to_the_end(body: PulledBody) -> None:
-    while (await body.receive())["type"] == "http.request":
-        pass

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from math import inf
-from typing import TYPE_CHECKING
 
 import trio
 from quart_trio.wrappers.request import TrioBody
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge, RequestTimeout
 
+from smsp.web.caller import Caller
 from smsp.web.intake import Intake
-
-if TYPE_CHECKING:
-    from hypercorn.typing import ASGIReceiveCallable
 
 BODY_S_MAX = 60.0
 """Seconds in which a whole body must have come."""
@@ -43,10 +40,8 @@ class PulledBody(TrioBody):
     between the versions of Quart that the supported Pythons get.
     """
 
-    receive: ASGIReceiveCallable
-    """How the connection is read on."""
-    take_whole: Callable[[], bytes | None]
-    """Gives the body if all of it has come: then nobody has to be waited for."""
+    caller: Caller
+    """Whose body it is."""
     intake: Intake
     """Says when no body is read on, however patient we would be with this one."""
 
@@ -86,12 +81,12 @@ class PulledBody(TrioBody):
 
     async def pull(self) -> None:
         """Read the next piece."""
-        message = await self.receive()
-        if message["type"] != "http.request":
+        piece = await self.caller.more()
+        if piece is None:
             self.left = True
             return
-        self._keep(message.get("body", b""))
-        self.complete = not message.get("more_body", False)
+        self._keep(piece.data)
+        self.complete = piece.last
 
     async def _whole(self) -> bytes:
         await self._pulled()
@@ -99,7 +94,7 @@ class PulledBody(TrioBody):
 
     async def _pulled(self) -> None:
         began_at = trio.current_time()
-        whole = None if self._pieces or self.complete else self.take_whole()
+        whole = None if self._pieces or self.complete else self.caller.take_body()
         if whole is not None:
             self.complete = True
             self._keep(whole)

@@ -6,7 +6,7 @@ inside for each that is not there; a send costs a dozen look-ups, most of them f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from quart import request
@@ -14,7 +14,7 @@ from quart_trio.wrappers.request import TrioRequest
 from werkzeug.datastructures import Headers, ImmutableMultiDict, MultiDict
 
 from smsp.web.body import PulledBody
-from smsp.web.extension import BODY
+from smsp.web.caller import Caller
 
 if TYPE_CHECKING:
     from hypercorn.typing import ASGIReceiveCallable, HTTPScope
@@ -63,10 +63,7 @@ class ApiRequest(TrioRequest):
         )
         client = scope.get("client")
         self.remote_addr = client[0] if client else "<local>"
-        self.body.receive = receive
-        extensions: Mapping[str, object] = scope.get("extensions") or {}
-        take_whole = extensions.get(BODY)
-        self.body.take_whole = take_whole if callable(take_whole) else _nothing_yet
+        self.body.caller = Caller(scope.get("extensions") or {}, receive)
         self.arrived_at = arrived_at
         self.request_key = ""
         self.told: dict[str, object] = {}
@@ -129,10 +126,6 @@ def _path(path: str) -> str:
     _, absolute, rest = path.partition("://")
     _, slash, path_there = rest.partition("/")
     return slash + path_there or (NOWHERE if absolute else path or NOWHERE)
-
-
-def _nothing_yet() -> None:
-    """A server that cannot say whether a body has come."""
 
 
 async def _no_push(_path: str, _headers: Headers) -> None:

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import trio
 
 if TYPE_CHECKING:
-    from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable
+    from hypercorn.typing import ASGISendCallable
     from quart.wrappers.response import ResponseBody
 
+    from smsp.web.caller import Caller
 
-async def stream(
-    receive: ASGIReceiveCallable, send: ASGISendCallable, answer: ResponseBody
-) -> None:
+
+async def stream(caller: Caller, send: ASGISendCallable, answer: ResponseBody) -> None:
     """Send every piece of the answer as it comes, until there are no more or the caller hangs up.
 
     Somebody has to listen for that: hypercorn says it in the queue of the request's body, and
@@ -24,7 +24,7 @@ async def stream(
     """
     async with trio.open_nursery() as nursery:
         with trio.CancelScope() as telling:
-            nursery.start_soon(_listen, receive, telling)
+            nursery.start_soon(_listen, caller, telling)
             async with answer as pieces:
                 async for piece in pieces:
                     await send({"type": "http.response.body", "body": piece, "more_body": True})
@@ -34,7 +34,6 @@ async def stream(
         nursery.cancel_scope.cancel()
 
 
-async def _listen(receive: ASGIReceiveCallable, telling: trio.CancelScope) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass  # a body, which nobody wants
+async def _listen(caller: Caller, telling: trio.CancelScope) -> None:
+    await caller.gone()
     telling.cancel()

@@ -62,6 +62,7 @@ def test_a_number_is_what_was_promised(promise, number, promised):
     [
         ("host", "127.0.0.1"),
         ("port", 8080),
+        ("server", "smsp"),
         ("call_timeout_s", 2),
         ("poll_interval_s", 5),
         ("poll_interval_max_s", 60),

@@ -24,6 +24,7 @@ def test_defaults():
     assert values == {
         "host": "127.0.0.1",
         "port": 8080,
+        "server": "smsp",
         "mock": False,
         "poll_message_address": mailbox("poll@example.org"),
         "call_timeout_s": 2.0,
@@ -63,6 +64,8 @@ def test_defaults():
         ("SMSP_HOST", "::1", "host", "::1"),
         ("SMSP_HOST", "[::1]", "host", "::1"),
         ("SMSP_PORT", "0", "port", 0),
+        ("SMSP_SERVER", "smsp", "server", "smsp"),
+        ("SMSP_SERVER", "hypercorn", "server", "hypercorn"),
         ("SMSP_PORT", "65535", "port", 65535),
         ("SMSP_POLL_MESSAGE_ADDRESS", "a@b.test", "poll_message_address", mailbox("a@b.test")),
         ("SMSP_CALL_TIMEOUT", "0.05", "call_timeout_s", 0.05),
@@ -116,6 +119,7 @@ def test_a_variable_is_read(variable, text, field, value):
     [
         ("SMSP_HOST", "not a host", "must be a host name or an IP address"),
         ("SMSP_HOST", "::g", "must be a host name or an IP address"),
+        ("SMSP_SERVER", "uvicorn", "must be 'smsp' or 'hypercorn'"),
         ("SMSP_PORT", "65536", "must be a whole number from 0 to 65535"),
         ("SMSP_PORT", "-1", "must be a whole number from 0 to 65535"),
         ("SMSP_PORT", "http", "must be a whole number from 0 to 65535"),
