@@ -13,8 +13,8 @@ import trio
 from quart import Response
 
 from actors import Snapshot, Transition
+from smsp.mail.dispatched import RETRY_AFTER_S_MAX, Attempt, Dispatched, Route, Skipped
 from smsp.mail.outcome import (
-    Attempt,
     AttemptRefused,
     Reason,
     RefusedRecipient,
@@ -24,9 +24,7 @@ from smsp.mail.outcome import (
     word,
 )
 from smsp.mail.parsing import InvalidJson, InvalidMessage
-from smsp.sending.dispatcher import RETRY_AFTER_S_MAX, Dispatched
 from smsp.sending.ledger import Record
-from smsp.sending.routing import Route, Skipped
 from smsp.telemetry.latency import Quantiles
 from smsp.web.services import Services
 
