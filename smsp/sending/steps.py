@@ -275,7 +275,7 @@ def retry_after_s(snapshots: Sequence[Snapshot], now: float) -> int:
 
 
 def _wait_s(snapshot: Snapshot, now: float) -> float:
-    if snapshot.state in ("closed", "held_closed") or snapshot.probing:
+    if snapshot.state.takes_calls or snapshot.probing:
         return 0.0
     if snapshot.due_at is None:
         return HOLD_WITHOUT_END_S

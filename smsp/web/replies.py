@@ -12,7 +12,7 @@ import orjson
 import trio
 from quart import Response
 
-from actors import Snapshot, Transition
+from actors import Snapshot, State, Transition
 from smsp.mail.dispatched import RETRY_AFTER_S_MAX, Attempt, Dispatched, Route, Skipped
 from smsp.mail.outcome import (
     AttemptRefused,
@@ -186,7 +186,7 @@ def snapshot_json(snapshot: Snapshot, services: Services) -> dict[str, object]:
     UTC."""
     moment = services.moment
     probe, failure = snapshot.last_probe, snapshot.last_failure
-    due_at = snapshot.due_at if snapshot.state == "open" else None
+    due_at = snapshot.due_at if snapshot.state is State.OPEN else None
     return {
         "name": snapshot.name,
         "kind": services.kinds[snapshot.name],

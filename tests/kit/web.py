@@ -19,7 +19,7 @@ from typing import Any
 from werkzeug.datastructures import Headers
 
 import actors
-from actors import Snapshot
+from actors import Snapshot, State
 from smsp.admission.budget import ByteBudget
 from smsp.admission.keyring import Keyring
 from smsp.keys import Key, Scope, digest_of
@@ -70,7 +70,8 @@ def snapshot(name: str = "mailgun", **overrides: Any) -> Snapshot:
         "draining": False,
         "transitions": (),
     }
-    return Snapshot(name=name, **(fields | overrides))
+    fields |= overrides
+    return Snapshot(name=name, **fields | {"state": State(fields["state"])})
 
 
 def dispatched(
