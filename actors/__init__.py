@@ -5,7 +5,7 @@ is the owner's to judge. Imports the standard library and trio, nothing else.
 """
 
 from actors.ask import Answered, Cause, Refusal, Refused, Reply, Unanswered
-from actors.breaker import Event, State, Transition
+from actors.breaker import SHOWN_STATES, Event, State, Transition
 from actors.circuit import Circuit
 from actors.clock import LoopClock, ago_s, loop_clock, lost_s
 from actors.config import Config, Judge
@@ -33,6 +33,7 @@ from actors.trip import (
 from actors.verdict import Fault, Neutral, Success, Throttled, Verdict
 
 __all__ = [
+    "SHOWN_STATES",
     "AllQuarantined",
     "Answered",
     "CallFailed",

@@ -40,9 +40,18 @@ class State(StrEnum):
     QUARANTINED = "quarantined"
 
     @property
-    def shown(self) -> str:
-        """The state's name for whoever watches, who need not tell probing from open."""
-        return "open" if self is State.PROBING else self.value
+    def shown(self) -> State:
+        """The state for whoever watches, who need not tell probing from open."""
+        return State.OPEN if self is State.PROBING else self
+
+    @property
+    def takes_calls(self) -> bool:
+        """Whether a circuit in this state lets calls through, as far as its limits allow."""
+        return self in (State.CLOSED, State.HELD_CLOSED)
+
+
+SHOWN_STATES = tuple(dict.fromkeys(state.shown for state in State))
+"""Every state that is ever seen from outside."""
 
 
 class Event(StrEnum):
@@ -96,16 +105,7 @@ TRANSITIONS: Mapping[tuple[State, Event], State] = MappingProxyType(
 )
 """The machine. A pair that is not here is a bug, and raises."""
 
-_TAKES_CALLS = frozenset({State.CLOSED, State.HELD_CLOSED})
 _HELD = frozenset({State.HELD_OPEN, State.HELD_CLOSED, State.QUARANTINED})
-_REFUSES = MappingProxyType(
-    {
-        State.OPEN: "open",
-        State.PROBING: "open",
-        State.HELD_OPEN: "held_open",
-        State.QUARANTINED: "quarantined",
-    }
-)
 
 
 class InvalidTransition(Exception):
@@ -124,8 +124,8 @@ class Transition:
     """One move that can be seen from outside. ``at`` is the breaker's clock, in seconds."""
 
     at: float
-    source: str
-    target: str
+    source: State
+    target: State
     reason: str
 
 
@@ -177,8 +177,8 @@ class Breaker:
 
     def admit(self, now: float, waiting: int) -> Permit | str:
         """A permit while the circuit takes calls and fewer than the limit wait; else why not."""
-        if self.state not in _TAKES_CALLS:
-            return _REFUSES[self.state]
+        if not self.state.takes_calls:
+            return self.state.shown.value
         return Permit(self.epoch) if waiting < self.limit(now) else "full"
 
     def record(self, permit: Permit, verdict: Verdict, now: float, seconds: float) -> None:
@@ -300,12 +300,12 @@ class Breaker:
         self.state = target
         self.epoch += 1
         self.due_at = inf
-        if target in _TAKES_CALLS:
+        if target.takes_calls:
             self._window = self._trip.window()
-        if target in _TAKES_CALLS and source not in _TAKES_CALLS:
+        if target.takes_calls and not source.takes_calls:
             self._limit.narrow(now)
             self._backoff.closed(now)
-        if source in _TAKES_CALLS and target not in _TAKES_CALLS:
+        if source.takes_calls and not target.takes_calls:
             self._backoff.no_longer_closed(now)
         if source.shown != target.shown:
             self.since = now

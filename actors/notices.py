@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from actors.ask import Answered, Reply, Unanswered
-from actors.breaker import Transition
+from actors.breaker import State, Transition
 from actors.limit import regained
 
 Q = TypeVar("Q")
@@ -42,6 +42,7 @@ class Snapshot:
 
     ``in_flight`` counts every call that is not over, ``settling`` those of them whose asker has
     been answered; ``limit`` bounds the calls that are waited for, ``max_in_flight`` all of them.
+    ``state`` is never ``probing``: of an open circuit ``probing`` tells that.
     A limit below its ceiling grows with time alone: ``limit`` is as of the snapshot, ``limit_at``
     as of any moment until the next. ``due_at`` is the next probe of an open circuit or the end of a
     hold. ``version`` grows with every snapshot.
@@ -49,7 +50,7 @@ class Snapshot:
 
     name: str
     version: int
-    state: str
+    state: State
     reason: str
     since: float
     epoch: int

@@ -7,7 +7,7 @@ looks is the table's.
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,7 +24,7 @@ from rich.live import Live
 from rich.text import Text
 
 from smsp.cli.status_table import span, table_of
-from smsp.web.health import TAKES_MAIL
+from smsp.sending.circuits_status import CircuitsStatus, NodeStatus, status_of
 from smsp.web.openapi.schemas import Health, Providers, Snapshot
 
 TIMEOUT_S = 10.0
@@ -34,7 +34,7 @@ WAIT_S_FIRST, WAIT_S_MAX = 0.5, 15.0
 """Before connecting anew: doubled each time in vain, up to the maximum."""
 TICK_S = 0.5
 
-_STYLES = MappingProxyType(
+_STYLES: Mapping[NodeStatus, str] = MappingProxyType(
     {"ok": "green", "degraded": "yellow", "down": "bold red", "draining": "yellow"}
 )
 _EVENT = "data: "
@@ -58,12 +58,9 @@ class StatusView:
     heard_at: float
 
     @property
-    def status(self) -> str:
+    def status(self) -> CircuitsStatus:
         """One word for all circuits."""
-        taking = sum(one.state in TAKES_MAIL for one in self.providers)
-        if taking == 0:
-            return "down"
-        return "ok" if taking == len(self.providers) else "degraded"
+        return status_of(one.state for one in self.providers)
 
     @property
     def age_s(self) -> float:
@@ -100,7 +97,7 @@ class Node:
     ) -> None:
         await self._http.aclose()
 
-    async def look(self) -> tuple[str, StatusView, bytes]:
+    async def look(self) -> tuple[NodeStatus, StatusView, bytes]:
         """How it is in one word, its circuits, and these as they came in JSON."""
         with _answering():
             health = _checked(await self._http.get("/healthcheck"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 from typing import Literal
@@ -10,15 +10,16 @@ from typing import Literal
 from rich.table import Table
 from rich.text import Text
 
+from actors import State
 from smsp.web.openapi.schemas import Snapshot
 
-_STYLES = MappingProxyType(
+_STYLES: Mapping[str, str] = MappingProxyType(
     {
-        "closed": "green",
-        "open": "bold red",
-        "held_open": "yellow",
-        "held_closed": "yellow",
-        "quarantined": "bold magenta",
+        State.CLOSED: "green",
+        State.OPEN: "bold red",
+        State.HELD_OPEN: "yellow",
+        State.HELD_CLOSED: "yellow",
+        State.QUARANTINED: "bold magenta",
     }
 )
 _LEFT = ("provider", "state", "why", "for", "next probe")
@@ -78,7 +79,7 @@ def _texts_of(one: Snapshot, now: datetime) -> list[Text | str]:
 
 
 def _next_probe(one: Snapshot, now: datetime) -> str:
-    if one.state != "open":
+    if one.state != State.OPEN:
         return _NOTHING
     if one.next_probe_at is None or one.next_probe_at <= now:
         return "now"

@@ -1,4 +1,4 @@
-"""PURE. What can become of a message, who is to blame, and what several attempts add up to.
+"""PURE. What can become of a message at one provider, and who is to blame.
 
 The four outcomes are the promise of SMSP::
 
@@ -13,7 +13,7 @@ Knows nothing of HTTP, circuits or any one provider.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
@@ -197,28 +197,6 @@ Outcome = Sent | Rejected | NotSent | Unknown
 Result = Outcome | AttemptRefused
 OutcomeWord = Literal["sent", "rejected", "not_sent", "unknown"]
 
-_WEIGHS_NOTHING = frozenset(
-    {
-        Reason.REFUSED_4XX,
-        Reason.SENDER_NOT_ALLOWED,
-        # What only the provider itself can tell, once it is asked.
-        Reason.HEADER_NOT_TAKEN,
-        Reason.HEADERS_TOO_LARGE,
-        Reason.TOO_MANY_HEADERS,
-        Reason.NEEDS_SMTPUTF8,
-        Reason.TOO_MANY_RECIPIENTS,
-    }
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """What one provider's circuit answered, and how long it took."""
-
-    provider: str
-    result: Result
-    seconds: float
-
 
 def word(result: Result) -> Literal[OutcomeWord, "refused"]:
     """The result's name as callers, logs and metrics spell it."""
@@ -238,22 +216,3 @@ def word(result: Result) -> Literal[OutcomeWord, "refused"]:
 def reason_of(result: Result) -> Reason:
     """Why; ``accepted`` for a message that was sent."""
     return Reason.ACCEPTED if isinstance(result, Sent) else result.reason
-
-
-def combine(attempts: Sequence[Attempt], *, all_tried: bool = True) -> OutcomeWord:
-    """What a message's attempts add up to: ``sent``, ``unknown``, ``rejected`` or ``not_sent``.
-
-    The first that holds: any sent; any unknown; any rejected, or every eligible circuit
-    made an attempt and none of them understood the message well enough to take it
-    (``refused_4xx``, ``sender_not_allowed``) or could carry it; else not sent.
-    ``all_tried`` is false when an eligible circuit was left out.
-    """
-    words = {word(attempt.result) for attempt in attempts}
-    if "sent" in words:
-        return "sent"
-    if "unknown" in words:
-        return "unknown"
-    if "rejected" in words:
-        return "rejected"
-    nobody_took_it = all(reason_of(attempt.result) in _WEIGHS_NOTHING for attempt in attempts)
-    return "rejected" if attempts and all_tried and nobody_took_it else "not_sent"

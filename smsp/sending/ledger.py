@@ -20,8 +20,8 @@ from uuid import UUID
 
 from actors import Answered, Notice, Settled, Unanswered
 from smsp.mail import Submission
+from smsp.mail.dispatched import Dispatched
 from smsp.mail.outcome import Outcome
-from smsp.sending.dispatcher import Dispatched
 
 KEPT_S = 24 * 3600.0
 """Seconds for which a finished key is kept."""
@@ -56,7 +56,8 @@ class Full:
     """Every key that may be kept belongs to a message that is not over."""
 
 
-Beginning = Begun | Replay | Mismatch | InProgress | Full
+Taken = Replay | Mismatch | InProgress | Full
+Beginning = Begun | Taken
 
 
 @dataclass(frozen=True, slots=True)

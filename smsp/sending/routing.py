@@ -9,6 +9,7 @@ from random import Random
 from typing import assert_never
 
 from smsp.mail import Mail
+from smsp.mail.dispatched import Route, Skipped
 from smsp.mail.outcome import AttemptRefused, NotSent, Reason, Rejected, Result, Sent, Unknown
 from smsp.providers.kinds import Capabilities
 from smsp.sending.eligibility import why_not_carried
@@ -23,22 +24,6 @@ class Failover(StrEnum):
     """Also after ``not_sent``: the proof is what allows it."""
     ANY = "any"
     """Also after ``unknown``: this may send a message twice."""
-
-
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """A provider that is not asked, and why."""
-
-    provider: str
-    reason: Reason
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """The providers to ask, in order, and those that will not be."""
-
-    names: tuple[str, ...]
-    skipped: tuple[Skipped, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from actors import (
     Probed,
     Replied,
     Settled,
+    State,
     Unanswered,
 )
 from smsp.mail import Mailbox, Submission
@@ -43,11 +44,11 @@ will not have it tomorrow."""
 _LEVELS = MappingProxyType({"not_sent": "warning", "unknown": "warning"})
 _MOVES = MappingProxyType(
     {
-        "closed": ("circuit.closed", "info"),
-        "open": ("circuit.opened", "warning"),
-        "held_open": ("circuit.held", "warning"),
-        "held_closed": ("circuit.held", "warning"),
-        "quarantined": ("circuit.quarantined", "error"),
+        State.CLOSED: ("circuit.closed", "info"),
+        State.OPEN: ("circuit.opened", "warning"),
+        State.HELD_OPEN: ("circuit.held", "warning"),
+        State.HELD_CLOSED: ("circuit.held", "warning"),
+        State.QUARANTINED: ("circuit.quarantined", "error"),
     }
 )
 

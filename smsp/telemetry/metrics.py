@@ -26,6 +26,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from actors import (
+    SHOWN_STATES,
     CallFailed,
     Crashed,
     Moved,
@@ -43,7 +44,6 @@ from smsp.sending.circuit_outcomes import result_of
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 CHILDREN_REMEMBERED = 4096
-STATES = ("closed", "open", "held_open", "held_closed", "quarantined")
 METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT"})
 OUTCOMES: tuple[OutcomeWord, ...] = get_args(OutcomeWord)
 OF_ATTEMPTS: tuple[str, ...] = (*OUTCOMES, "refused")
@@ -219,8 +219,8 @@ def _circuits(snapshots: Sequence[Snapshot]) -> Iterator[Metric]:
         "smsp_actor_restarts", "Times an actor began anew.", labels=["provider"]
     )
     for snapshot in snapshots:
-        for one in STATES:
-            state.add_metric([snapshot.name, one], float(snapshot.state == one))
+        for one in SHOWN_STATES:
+            state.add_metric([snapshot.name, one], float(snapshot.state is one))
         in_flight.add_metric([snapshot.name], snapshot.in_flight)
         restarts.add_metric([snapshot.name], snapshot.restarts)
     yield from (state, in_flight, restarts)

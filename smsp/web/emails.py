@@ -19,10 +19,10 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from smsp.admission.budget import Share
 from smsp.keys import Key, Scope
 from smsp.mail import Mail, Submission, fingerprint, is_large
+from smsp.mail.dispatched import Dispatched
 from smsp.mail.parsing import FieldError, InvalidMessage, is_quick, parse
 from smsp.providers.encoding.threads import done_by
-from smsp.sending.dispatcher import Dispatched
-from smsp.sending.ledger import Begun, Claim, Full, InProgress, Ledger, Mismatch, Record, Replay
+from smsp.sending.ledger import Full, InProgress, Ledger, Mismatch, Record, Replay, Taken
 from smsp.web.authorization import needs
 from smsp.web.body import NoRoom, Stopping
 from smsp.web.replies import (
@@ -124,45 +124,27 @@ async def _answer(
     key = options.idempotency_key
     submission = Submission(services.new_id(), mail, request.request_key, request.key.name, key)
     same = b"" if key is None else await _fingerprint(services, mail)
-    claim = Claim(submission.id, submission.owner, same, key)
-    # From the ledger's begin to its end nothing can be cancelled: a send that has begun is not
-    # forgotten half-way, whoever hangs up. The deadline bounds it.
-    with trio.CancelScope(shield=True):
-        beginning = services.ledger.begin(claim, trio.current_time())
-        if not isinstance(beginning, Begun):
-            if isinstance(beginning, Replay):
-                services.keyring.refund(request.key)
-            return _taken(beginning)
-        done = await _dispatch(services, submission, share, request.arrived_at + options.patience_s)
-    services.metrics.message(done.outcome)
-    request.told |= {"id": str(done.id), "outcome": done.outcome}
-    return dispatched_reply(done)
+    answer = await services.dispatcher.send(
+        submission, same, deadline=request.arrived_at + options.patience_s, ledger=services.ledger
+    )
+    if answer.settling:
+        services.body_budget.keep(share, submission.id, answer.settling)
+    if answer.refunds:
+        services.keyring.refund(request.key)
+    if not isinstance(answer.result, Dispatched):
+        return _taken(answer.result)
+    services.metrics.message(answer.result.outcome)
+    request.told |= {"id": str(answer.result.id), "outcome": answer.result.outcome}
+    return dispatched_reply(answer.result)
 
 
 async def _fingerprint(services: Services, mail: Mail) -> bytes:
     return await done_by(partial(fingerprint, mail), services.reading, large=is_large(mail))
 
 
-async def _dispatch(
-    services: Services, submission: Submission, share: Share, deadline: float
-) -> Dispatched:
-    done: Dispatched | None = None
-    try:
-        done = await services.dispatcher.dispatch(submission, deadline=deadline)
-    finally:
-        # If the dispatch itself fails, nobody knows what it did: that is what is remembered then.
-        if done is None:
-            done = Dispatched(
-                submission.id, "unknown", (), services.dispatcher.route(submission.mail)
-            )
-        record = services.ledger.end(submission.id, done, trio.current_time())
-        if record.settling:
-            services.body_budget.keep(share, submission.id, record.settling)
-    return done
-
-
-def _taken(beginning: Replay | Mismatch | InProgress | Full) -> Response:
-    match beginning:
+def _taken(taken: Taken) -> Response:
+    """Why a claim was not granted."""
+    match taken:
         case Replay(record=record):
             return replayed_reply(record)
         case Mismatch():

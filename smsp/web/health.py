@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Literal
 
 from quart import Blueprint, Response, request
 
-from actors import Snapshot
+from actors import Snapshot, State
 from smsp.keys import Scope
+from smsp.sending.circuits_status import NodeStatus, status_of
 from smsp.web.authorization import presented_key
 from smsp.web.replies import json_reply
 from smsp.web.request import current_request
 from smsp.web.services import Services
-
-TAKES_MAIL = frozenset({"closed", "held_closed"})
 
 
 def health(services: Services) -> Blueprint:
@@ -26,7 +24,7 @@ def health(services: Services) -> Blueprint:
     async def healthcheck() -> Response:
         snapshots = services.dispatcher.snapshots()
         body: dict[str, object] = {
-            "status": status_of(snapshots, draining=services.readiness.draining)
+            "status": _status(snapshots, draining=services.readiness.draining)
         }
         key = presented_key(services, current_request())
         if key is not None and Scope.OBSERVE in key.scopes:
@@ -51,16 +49,8 @@ def health(services: Services) -> Blueprint:
     return blueprint
 
 
-def status_of(
-    snapshots: Sequence[Snapshot], *, draining: bool
-) -> Literal["ok", "degraded", "down", "draining"]:
-    """One word for all circuits: ``down`` when none takes mail, ``degraded`` when some do not."""
-    if draining:
-        return "draining"
-    taking = sum(snapshot.state in TAKES_MAIL for snapshot in snapshots)
-    if taking == 0:
-        return "down"
-    return "ok" if taking == len(snapshots) else "degraded"
+def _status(snapshots: Sequence[Snapshot], *, draining: bool) -> NodeStatus:
+    return "draining" if draining else status_of(snapshot.state for snapshot in snapshots)
 
 
 def _why_not_ready(services: Services) -> str | None:
@@ -69,8 +59,8 @@ def _why_not_ready(services: Services) -> str | None:
         return "The actors have not started."
     if services.readiness.draining:
         return "This node is stopping."
-    if all(state == "quarantined" for state in states):
+    if all(state is State.QUARANTINED for state in states):
         return "Every actor is quarantined."
-    if request.args.get("circuits") == "any" and not TAKES_MAIL.intersection(states):
+    if request.args.get("circuits") == "any" and not any(state.takes_calls for state in states):
         return "No circuit can take mail."
     return None

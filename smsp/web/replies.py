@@ -12,9 +12,9 @@ import orjson
 import trio
 from quart import Response
 
-from actors import Snapshot, Transition
+from actors import Snapshot, State, Transition
+from smsp.mail.dispatched import RETRY_AFTER_S_MAX, Attempt, Dispatched, Route, Skipped
 from smsp.mail.outcome import (
-    Attempt,
     AttemptRefused,
     Reason,
     RefusedRecipient,
@@ -24,9 +24,7 @@ from smsp.mail.outcome import (
     word,
 )
 from smsp.mail.parsing import InvalidJson, InvalidMessage
-from smsp.sending.dispatcher import RETRY_AFTER_S_MAX, Dispatched
 from smsp.sending.ledger import Record
-from smsp.sending.routing import Route, Skipped
 from smsp.telemetry.latency import Quantiles
 from smsp.web.services import Services
 
@@ -188,7 +186,7 @@ def snapshot_json(snapshot: Snapshot, services: Services) -> dict[str, object]:
     UTC."""
     moment = services.moment
     probe, failure = snapshot.last_probe, snapshot.last_failure
-    due_at = snapshot.due_at if snapshot.state == "open" else None
+    due_at = snapshot.due_at if snapshot.state is State.OPEN else None
     return {
         "name": snapshot.name,
         "kind": services.kinds[snapshot.name],

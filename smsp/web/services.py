@@ -16,9 +16,9 @@ from smsp.admission.budget import ByteBudget
 from smsp.admission.keyring import Keyring
 from smsp.admission.rates import Failures
 from smsp.mail import Mail, Submission
-from smsp.sending.dispatcher import Dispatched
+from smsp.mail.dispatched import Route
 from smsp.sending.ledger import Ledger
-from smsp.sending.routing import Route
+from smsp.sending.steps import Answer
 from smsp.telemetry.log import Log
 from smsp.telemetry.metrics import Metrics
 from smsp.telemetry.watching import Watching
@@ -43,7 +43,9 @@ class Dispatching(Protocol):
         self, name: str, state: Literal["open", "closed", "auto"], for_s: float | None
     ) -> Snapshot: ...
 
-    async def dispatch(self, submission: Submission, *, deadline: float) -> Dispatched: ...
+    async def send(
+        self, submission: Submission, fingerprint: bytes, *, deadline: float, ledger: Ledger
+    ) -> Answer: ...
 
 
 @dataclass

@@ -458,3 +458,10 @@ def test_the_memory_of_moves_is_bounded():
         made.hold(Event.HELD_OPEN, float(now))
         made.hold(Event.HELD_CLOSED, float(now))
     assert len(made.transitions) == TRANSITIONS_KEPT == 64
+
+
+@pytest.mark.parametrize("state", State)
+def test_a_state_takes_calls_if_its_breaker_does(state: State):
+    """What a state says of itself is what the machine does in it."""
+    admitted = in_state(state).admit(1000.0, 0)
+    assert state.takes_calls == isinstance(admitted, Permit)

@@ -18,15 +18,19 @@ from typing import Any
 
 from werkzeug.datastructures import Headers
 
-from actors import Snapshot
+import actors
+from actors import Snapshot, State
 from smsp.admission.budget import ByteBudget
 from smsp.admission.keyring import Keyring
 from smsp.keys import Key, Scope, digest_of
 from smsp.mail import Mail, Submission
-from smsp.mail.outcome import Attempt, AttemptRefused, Result, Sent, combine
-from smsp.sending.dispatcher import Dispatched
+from smsp.mail.dispatched import Attempt, Dispatched, Route, Skipped, combine
+from smsp.mail.outcome import AttemptRefused, Result, Sent
+from smsp.sending.dispatcher import drive
 from smsp.sending.ledger import Ledger
-from smsp.sending.routing import Route, Skipped
+from smsp.sending.routing import Failover
+from smsp.sending.steps import Answer as StepsAnswer
+from smsp.sending.steps import AskCircuit, SendSteps, Settle
 from smsp.telemetry.metrics import Metrics
 from smsp.web.app import create_app
 from smsp.web.services import Readiness, Services
@@ -66,7 +70,8 @@ def snapshot(name: str = "mailgun", **overrides: Any) -> Snapshot:
         "draining": False,
         "transitions": (),
     }
-    return Snapshot(name=name, **(fields | overrides))
+    fields |= overrides
+    return Snapshot(name=name, **fields | {"state": State(fields["state"])})
 
 
 def dispatched(
@@ -127,16 +132,37 @@ class FakeDispatcher:
         self.orders.append((name, state, for_s))
         return next(one for one in self.published if one.name == name)
 
-    async def dispatch(self, submission: Submission, *, deadline: float) -> Dispatched:
-        self.sends.append(submission)
-        self.deadlines.append(deadline)
+    async def send(
+        self, submission: Submission, fingerprint: bytes, *, deadline: float, ledger: Ledger
+    ) -> StepsAnswer:
+        steps = _ScriptedSteps(submission, fingerprint, deadline=deadline, failover=Failover.SAFE)
+        return await drive(steps, ledger, self)
+
+    async def ask(self, step: AskCircuit) -> Any:
+        self.sends.append(step.submission)
+        self.deadlines.append(step.deadline)
         if callable(self.answers):
-            answer = await self.answers(submission)
+            answer = await self.answers(step.submission)
         elif self.answers:
             answer = self.answers.pop(0)
         else:
             answer = dispatched(Sent("<from-the-provider@example.com>"))
-        return replace(answer, id=submission.id)
+        return replace(answer, id=step.submission.id)
+
+    def snapshot_of_each(self) -> Mapping[str, Snapshot]:
+        return {one.name: one for one in self.published}
+
+
+class _ScriptedSteps(SendSteps):
+    """A send like any other, but that one asking tells what becomes of the message in the end."""
+
+    def on_claimed(self, beginning: Any, **told: Any) -> Any:
+        one = Route(("the script",), ())
+        return super().on_claimed(beginning, **(told | {"route": lambda _mail: one}))
+
+    def on_reply(self, reply: Any, **told: Any) -> Any:
+        super().on_reply(actors.Answered(Sent()), **told)
+        return Settle(reply)
 
 
 @dataclass

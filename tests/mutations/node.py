@@ -12,14 +12,14 @@ from types import SimpleNamespace
 import trio
 
 import smsp.sending.dispatcher
-import smsp.web.emails
+import smsp.sending.steps
 from smsp.mail.outcome import Unknown
 from smsp.sending.ledger import InProgress, Ledger
 from tests.kit.mutations import mutation
 from tests.smsp import test_schedules as requests
 
 
-@mutation(smsp.web.emails, "trio", killed_by=requests.test_a_hang_up_anywhere)
+@mutation(smsp.sending.dispatcher, "trio", killed_by=requests.test_a_hang_up_anywhere)
 def a_hang_up_ends_a_send(sound):
     """Nothing shields a send that has begun from its caller's leaving."""
     return SimpleNamespace(
@@ -28,7 +28,7 @@ def a_hang_up_ends_a_send(sound):
 
 
 @mutation(
-    smsp.sending.dispatcher,
+    smsp.sending.steps,
     "may_go_on",
     killed_by=requests.test_nobody_else_is_asked_after_an_unknown,
 )

@@ -30,12 +30,12 @@ TRANSITIONS_MAX = 64
 OF_A_MESSAGE = {
     "smsp.sending.ledger.Record": 1,
     "smsp.sending.ledger.Claim": 1,
-    "smsp.sending.dispatcher.Dispatched": 1,
-    "smsp.sending.routing.Route": 1,
-    "smsp.mail.outcome.Attempt": len(PROVIDERS),
+    "smsp.mail.dispatched.Dispatched": 1,
+    "smsp.mail.dispatched.Route": 1,
+    "smsp.mail.dispatched.Attempt": len(PROVIDERS),
     **{
         f"smsp.mail.outcome.{name}": 2 * len(PROVIDERS)
-        for name in ("NotSent", "Unknown", "Refused")
+        for name in ("NotSent", "Unknown", "AttemptRefused")
     },
     **{f"smsp.mail.outcome.{name}": 2 for name in ("Sent", "Rejected")},
 }

@@ -16,6 +16,7 @@ from smsp.providers.smtp.provider import SmtpProvider
 from smsp.settings import load
 from smsp.telemetry.log import Telemetry
 from smsp.wiring import application, providers
+from tests.kit.dispatching import dispatch
 from tests.kit.environments import KEY, MAILGUN, MOCK
 from tests.kit.far_http import Answer, Far, Script
 from tests.kit.mails import mailbox, send
@@ -44,7 +45,7 @@ async def running_house(environ, transport_for=Transport):
 async def test_mock_mode(autojump_clock, subject, outcome):
     """A house without any provider's credentials gives every outcome, and logs it."""
     async with running_house(MOCK) as (built, log):
-        done = await built.services.dispatcher.dispatch(send(subject=subject), deadline=10.0)
+        done = await dispatch(built.services.dispatcher, send(subject=subject), deadline=10.0)
         assert done.outcome == outcome
         assert len(log.told(f"email.{outcome}")) == 1
 

@@ -23,6 +23,7 @@ from smsp.settings import load
 from smsp.telemetry.feed import View
 from smsp.telemetry.log import Telemetry
 from smsp.wiring import application, node_name, product_version, providers
+from tests.kit.dispatching import dispatch
 from tests.kit.environments import KEY, MAILGUN, MOCK
 from tests.kit.mails import mailbox, send
 from tests.kit.web import Client, FakeLog, message
@@ -96,7 +97,7 @@ async def running(settings, log=None, **telemetry):
 async def dispatched(built, deadline_s=1000.0, **mail):
     """What becomes of one message."""
     deadline = trio.current_time() + deadline_s
-    return await built.services.dispatcher.dispatch(send(**mail), deadline=deadline)
+    return await dispatch(built.services.dispatcher, send(**mail), deadline=deadline)
 
 
 def snapshot(built, at=0):

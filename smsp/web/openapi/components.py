@@ -3,7 +3,7 @@ that many routes can give, and how a key is shown."""
 
 from __future__ import annotations
 
-from smsp.sending.dispatcher import RETRY_AFTER_S_MAX, RETRY_AFTER_S_MIN
+from smsp.mail.dispatched import RETRY_AFTER_S_MAX, RETRY_AFTER_S_MIN
 from smsp.web.openapi.examples import error, forbidden, key_in_url, too_many_wrong_keys
 from smsp.web.openapi.parts import JsonObject, answer
 from smsp.web.send_options import DEADLINE_S_MAX, DEADLINE_S_MIN, KEY_CHARACTERS_MAX

@@ -18,10 +18,11 @@ from pydantic.json_schema import (
 )
 from pydantic_core.core_schema import WithDefaultSchema
 
-from actors import State
+from actors import SHOWN_STATES
 from smsp.keys import Scope
 from smsp.mail.outcome import REFUSED_LISTED_MAX, OutcomeWord, Reason
 from smsp.mail.parsing import EmailMessage
+from smsp.sending.circuits_status import NodeStatus
 from smsp.web.circuits import Order
 from smsp.web.replies import DETAIL_CHARACTERS_MAX, ErrorCode
 
@@ -29,7 +30,7 @@ Absent = SkipJsonSchema[None]
 """A field with this in its type may be missing; it is never null."""
 
 CircuitState = Annotated[
-    str, Field(json_schema_extra={"enum": list(dict.fromkeys(state.shown for state in State))})
+    str, Field(json_schema_extra={"enum": [state.value for state in SHOWN_STATES]})
 ]
 Seconds = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=0)]
@@ -253,7 +254,7 @@ class Providers(BaseModel):
 class Health(BaseModel):
     """The process lives. What more there is to say is for keys with the scope `observe`."""
 
-    status: Literal["ok", "degraded", "down", "draining"] = Field(
+    status: NodeStatus = Field(
         description="Whether every circuit, some or none takes mail, or the node is stopping."
     )
     version: str | Absent = None

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors import Refusal
+from smsp.mail.dispatched import Attempt, combine
 from smsp.mail.outcome import (
-    Attempt,
     AttemptRefused,
     Blame,
     NotSent,
@@ -19,7 +19,6 @@ from smsp.mail.outcome import (
     Rejected,
     Sent,
     Unknown,
-    combine,
     reason_of,
     word,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from math import inf
 from random import Random
 
@@ -12,11 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors import Answered, Cause, Refusal, Refused, Unanswered
-from smsp.mail.outcome import Blame, NotSent, Reason, Rejected, Sent, Unknown, combine, word
+from smsp.mail.dispatched import combine
+from smsp.mail.outcome import Blame, NotSent, Reason, Rejected, Sent, Unknown, word
 from smsp.providers.protocols import Capabilities
 from smsp.sending.circuit_outcomes import result_of
-from smsp.sending.dispatcher import Destination, Dispatcher, retry_after_s
+from smsp.sending.dispatcher import Destination, Dispatcher
+from smsp.sending.ledger import Ledger
 from smsp.sending.routing import Candidate, Failover
+from smsp.sending.steps import retry_after_s
+from tests.kit.dispatching import dispatch
 from tests.kit.mails import mailbox, send
 from tests.kit.web import snapshot
 from tests.kit.world import World, live
@@ -73,16 +78,16 @@ def dispatcher_of(circuits, failover=Failover.SAFE, capabilities=None):
     return Dispatcher(destinations, failover)
 
 
-async def dispatch(*replies, failover=Failover.SAFE, **fields):
+async def dispatched(*replies, failover=Failover.SAFE, **fields):
     """What becomes of a message, and which circuits were asked."""
     circuits = circuits_of(*replies)
-    done = await dispatcher_of(circuits, failover).dispatch(send(**fields), deadline=inf)
+    done = await dispatch(dispatcher_of(circuits, failover), send(**fields), deadline=inf)
     return done, [position for position, circuit in enumerate(circuits) if circuit.asked]
 
 
 async def test_first_takes_it():
     """A message goes to the first provider, and stays there if that takes it."""
-    done, asked = await dispatch(SENT, SENT)
+    done, asked = await dispatched(SENT, SENT)
     assert (done.outcome, asked) == ("sent", [0])
     assert done.sent == ("p0", Sent("m-1"))
     assert done.retry_after_s is None
@@ -91,7 +96,7 @@ async def test_first_takes_it():
 @pytest.mark.parametrize("failover", Failover)
 async def test_past_circuits_that_refuse(failover):
     """Circuits that refuse are passed in every mode, and listed."""
-    done, asked = await dispatch(OPEN, FULL, SENT, SENT, failover=failover)
+    done, asked = await dispatched(OPEN, FULL, SENT, SENT, failover=failover)
     assert (done.outcome, asked) == ("sent", [0, 1, 2])
     assert [word(attempt.result) for attempt in done.attempts] == ["refused", "refused", "sent"]
 
@@ -114,12 +119,12 @@ async def test_past_circuits_that_refuse(failover):
 )
 async def test_when_the_next_may_try(reply, failover, asked):
     """The second provider is asked after a proof, and in doubt only where it is so configured."""
-    assert (await dispatch(reply, SENT, failover=failover))[1] == asked
+    assert (await dispatched(reply, SENT, failover=failover))[1] == asked
 
 
 async def test_pinned():
     """A pinned message goes to its provider alone, whatever becomes of it there."""
-    done, asked = await dispatch(SENT, NOT_SENT, SENT, provider="p1")
+    done, asked = await dispatched(SENT, NOT_SENT, SENT, provider="p1")
     assert (done.outcome, asked, done.route.names) == ("not_sent", [1], ("p1",))
 
 
@@ -128,7 +133,7 @@ async def test_nobody_can_carry_it():
     circuits = circuits_of(SENT, SENT)
     dispatcher = dispatcher_of(circuits, capabilities=Capabilities(recipients_max=1))
     two = (mailbox("a@example.org"), mailbox("b@example.org"))
-    done = await dispatcher.dispatch(send(to=two), deadline=inf)
+    done = await dispatch(dispatcher, send(to=two), deadline=inf)
     assert (done.outcome, done.attempts, done.tried) == ("rejected", (), False)
     assert {skip.reason for skip in done.route.skipped} == {Reason.TOO_MANY_RECIPIENTS}
     assert not any(circuit.asked for circuit in circuits)
@@ -151,14 +156,14 @@ async def test_nobody_can_carry_it():
 )
 async def test_outcome(replies, failover, outcome):
     """Attempts add up; a message that all misunderstand is rejected only if all were asked."""
-    assert (await dispatch(*replies, failover=failover))[0].outcome == outcome
+    assert (await dispatched(*replies, failover=failover))[0].outcome == outcome
 
 
 async def test_what_circuits_are_asked(autojump_clock):
     """Every circuit gets the same message and the same deadline; each attempt tells its time."""
     circuits = [FakeCircuit(NOT_SENT, takes_s=1.5), FakeCircuit(SENT, takes_s=0.5)]
     message = send()
-    done = await dispatcher_of(circuits).dispatch(message, deadline=7.0)
+    done = await dispatch(dispatcher_of(circuits), message, deadline=7.0)
     assert [circuit.asked for circuit in circuits] == [[(message, 7.0)]] * 2
     assert [(one.provider, one.seconds) for one in done.attempts] == [("p0", 1.5), ("p1", 0.5)]
     assert done.id == message.id
@@ -166,15 +171,15 @@ async def test_what_circuits_are_asked(autojump_clock):
 
 async def test_tried():
     """Refusals are no calls."""
-    assert not (await dispatch(OPEN, FULL))[0].tried
-    assert (await dispatch(OPEN, NOT_SENT))[0].tried
+    assert not (await dispatched(OPEN, FULL))[0].tried
+    assert (await dispatched(OPEN, NOT_SENT))[0].tried
 
 
 @given(st.lists(st.sampled_from(REPLIES), max_size=6), st.sampled_from(Failover))
 async def test_any_script(replies, failover):
     """Circuits are asked in order and without a gap; no provider is called after a doubt, unless
     told so, nor ever after an answer that decides; the outcome is the sum of the attempts."""
-    done, asked = await dispatch(*replies, failover=failover)
+    done, asked = await dispatched(*replies, failover=failover)
     results = [result_of(reply) for reply in replies[: len(asked)]]
     assert asked == list(range(len(asked)))
     assert [attempt.result for attempt in done.attempts] == results
@@ -229,7 +234,7 @@ async def test_retry_after_of_the_route(autojump_clock):
         FakeCircuit(OPEN, snapshot(state="open", due_at=20.0)),
         FakeCircuit(SENT, snapshot(state="closed")),
     ]
-    done = await dispatcher_of(circuits).dispatch(send(provider="p0"), deadline=inf)
+    done = await dispatch(dispatcher_of(circuits), send(provider="p0"), deadline=inf)
     assert done.retry_after_s == 20
 
 
@@ -307,7 +312,7 @@ def test_with_a_random_the_order_is_drawn_for_each_message():
 )
 async def test_unsettled(reply, unsettled):
     """Only a call that was too slow goes on; one that ended, or never began, has been told."""
-    assert (await dispatch(reply))[0].unsettled == unsettled
+    assert (await dispatched(reply))[0].unsettled == unsettled
 
 
 @pytest.mark.parametrize(
@@ -322,7 +327,7 @@ async def test_unsettled(reply, unsettled):
 )
 async def test_late_outcome(late, outcome, retry_after):
     """What a call turns out to be takes the place of its doubt, and the sum is made anew."""
-    done = (await dispatch(NOT_UNDERSTOOD, TIMED_OUT))[0]
+    done = (await dispatched(NOT_UNDERSTOOD, TIMED_OUT))[0]
     assert done.outcome == "unknown"
     known = done.with_late({"p1": late})
     assert (known.outcome, known.retry_after_s) == (outcome, retry_after)
@@ -340,7 +345,7 @@ async def test_late_outcome(late, outcome, retry_after):
 async def test_a_late_4xx_where_a_provider_was_never_asked(late):
     """The first provider's late words refuse nothing for the second, which was not asked: not
     ``rejected``, so that its caller may try again."""
-    done = (await dispatch(TIMED_OUT, SENT))[0]
+    done = (await dispatched(TIMED_OUT, SENT))[0]
     assert (done.outcome, len(done.attempts)) == ("unknown", 1)
     known = done.with_late({"p0": late})
     assert (known.outcome, known.retry_after_s) == ("not_sent", 1)
@@ -356,7 +361,7 @@ def test_nobody_else_is_tried_for_a_caller_whose_patience_went_on_in_a_stall(
     dispatcher = dispatcher_of([FakeCircuit(NOT_SENT, takes_s=1.0), FakeCircuit(SENT)])
 
     async def program():
-        return await dispatcher.dispatch(send(), deadline=trio.current_time() + patience_s)
+        return await dispatch(dispatcher, send(), deadline=trio.current_time() + patience_s)
 
     done = live(program, World((0.5, 4.0)))
     assert (done.outcome, [attempt.provider for attempt in done.attempts]) == (outcome, tried)
@@ -368,7 +373,7 @@ def test_a_stall_before_a_message_came_is_not_held_against_it():
 
     async def program():
         await trio.sleep(2.0)
-        return await dispatcher.dispatch(send(), deadline=trio.current_time() + 4.0)
+        return await dispatch(dispatcher, send(), deadline=trio.current_time() + 4.0)
 
     done = live(program, World((0.5, 4.0)))
     assert [attempt.provider for attempt in done.attempts] == ["p0", "p1"]
@@ -378,5 +383,21 @@ def test_a_stall_before_a_message_came_is_not_held_against_it():
 async def test_nobody_is_asked_at_the_deadline(autojump_clock, patience_s, tried):
     """An answer could only come too late; a quarter of a second is a time to try."""
     dispatcher = dispatcher_of([FakeCircuit(NOT_SENT, takes_s=1.0), FakeCircuit(SENT)])
-    done = await dispatcher.dispatch(send(), deadline=trio.current_time() + patience_s)
+    done = await dispatch(dispatcher, send(), deadline=trio.current_time() + patience_s)
     assert [attempt.provider for attempt in done.attempts] == tried
+
+
+async def test_a_bug_in_the_asking_leaves_no_key_in_progress():
+    """The exception goes on; what the ledger remembers is that nobody knows."""
+
+    class BrokenCircuit(FakeCircuit):
+        async def ask(self, question, *, deadline):
+            raise RuntimeError("a bug")
+
+    message, ledger = replace(send(), owner="all", idempotency_key="order-42"), Ledger(10)
+    dispatcher = dispatcher_of([FakeCircuit(NOT_SENT), BrokenCircuit(SENT)])
+    with pytest.raises(RuntimeError):
+        await dispatcher.send(message, b"", deadline=inf, ledger=ledger)
+    record = ledger.find(message.id, "all", 0.0)
+    assert (record.done.outcome, record.over, ledger.keys) == ("unknown", True, 1)
+    assert [attempt.provider for attempt in record.done.attempts] == ["p0", "p1"]

@@ -15,8 +15,8 @@ from hypothesis.stateful import (
     rule,
 )
 
-from smsp.mail.outcome import Attempt, Blame, NotSent, Outcome, Reason, Rejected, Sent, Unknown
-from smsp.sending.dispatcher import Dispatched
+from smsp.mail.dispatched import Attempt, Dispatched, Route
+from smsp.mail.outcome import Blame, NotSent, Outcome, Reason, Rejected, Sent, Unknown
 from smsp.sending.ledger import (
     KEPT_S,
     UNKEYED_MAX,
@@ -29,7 +29,6 @@ from smsp.sending.ledger import (
     Mismatch,
     Replay,
 )
-from smsp.sending.routing import Route
 
 MAILGUN = Route(("mailgun",), ())
 RESULTS: dict[str, Outcome] = {

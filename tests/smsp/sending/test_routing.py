@@ -7,9 +7,10 @@ from random import Random
 
 import pytest
 
+from smsp.mail.dispatched import Skipped
 from smsp.mail.outcome import AttemptRefused, Blame, NotSent, Reason, Rejected, Sent, Unknown
 from smsp.providers.protocols import Capabilities
-from smsp.sending.routing import Candidate, Failover, Skipped, by_weight, may_go_on, route
+from smsp.sending.routing import Candidate, Failover, by_weight, may_go_on, route
 from tests.kit.mails import mailbox, send
 
 ANYTHING = Capabilities(smtputf8=True)

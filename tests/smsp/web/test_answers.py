@@ -8,6 +8,7 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
+from smsp.mail.dispatched import Skipped
 from smsp.mail.outcome import (
     NOBODY_REFUSED,
     AttemptRefused,
@@ -21,7 +22,6 @@ from smsp.mail.outcome import (
     Unknown,
 )
 from smsp.mail.parsing import parse
-from smsp.sending.routing import Skipped
 from smsp.web.app import create_app
 from tests.kit.asgi import Caller
 from tests.kit.mails import SEND_ID

@@ -10,6 +10,7 @@ import pytest
 import trio
 
 from actors import Answered, Cause, Settled, Unanswered
+from smsp.mail.dispatched import Dispatched
 from smsp.mail.outcome import (
     Blame,
     NotSent,
@@ -21,7 +22,6 @@ from smsp.mail.outcome import (
     Sent,
     Unknown,
 )
-from smsp.sending.dispatcher import Dispatched
 from tests.kit.mails import send as a_send
 from tests.kit.web import (
     KEY,

@@ -17,6 +17,7 @@ from smsp.admission.keyring import Keyring
 from smsp.admission.rates import Failures
 from smsp.keys import Key, digest_of
 from smsp.mail import Mail, fingerprint
+from smsp.mail.dispatched import Route, Skipped
 from smsp.mail.outcome import (
     NOBODY_REFUSED,
     AttemptRefused,
@@ -33,7 +34,6 @@ from smsp.mail.outcome import (
 )
 from smsp.mail.parsing import parse
 from smsp.sending.ledger import Claim, Ledger
-from smsp.sending.routing import Route, Skipped
 from smsp.web.app import create_app
 from smsp.web.openapi import examples
 from smsp.web.services import Readiness
