@@ -217,17 +217,19 @@ def _status(caller: tuple[str, str], *, watch: bool, as_json: bool) -> bool:
     import trio
     from rich.console import Console
 
-    from smsp.cli import status
+    # Not by the name ``status``, which is the command's in this module.
+    from smsp.cli.status import KeyRefused, Node, NodeUnreachable, show
+    from smsp.cli.status import watch as follow
 
     async def run() -> bool:
-        async with status.Node(*caller) as node:
+        async with Node(*caller) as node:
             if watch:
-                return await status.watch(node, Console())
-            return await status.show(node, Console(), as_json=as_json)
+                return await follow(node, Console())
+            return await show(node, Console(), as_json=as_json)
 
     try:
         return trio.run(run)
-    except (status.NodeUnreachable, status.KeyRefused) as error:
+    except (NodeUnreachable, KeyRefused) as error:
         _complain(error)
         return False
 
