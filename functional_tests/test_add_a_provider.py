@@ -1,4 +1,4 @@
-"""The README's "Add a provider in ten minutes", followed literally, in both of its ways."""
+"""The documents' "Add a provider in ten minutes", followed literally, in both of its ways."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import pytest
 from functional_tests.kit.processes import ROOT, clean_environ
 from functional_tests.kit.readme_steps import blocks, follow
 
-README = (ROOT / "README.md").read_text("utf-8")
+README = (ROOT / "smsp/providers/README.md").read_text("utf-8")
 STEPS_WITHIN_S = 300
 
 
@@ -31,7 +31,7 @@ def block(path: str) -> str:
 
 def test_in_the_registry(tmp_path):
     """In a copy of the repository the new kind passes its cases and every adapter's properties."""
-    for name in ("smsp", "actors", "tests"):
+    for name in (".github", "smsp", "actors", "tests"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "README.md", "requirements.lock"):
         shutil.copy(ROOT / name, tmp_path)
@@ -49,8 +49,9 @@ def test_in_the_registry(tmp_path):
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
-    assert "| `acme`, Acme |" in (tmp_path / "README.md").read_text("utf-8")
-    assert "| `SMSP_ACME_API_KEY` | required |" in (tmp_path / "README.md").read_text("utf-8")
+    assert "| `acme`, Acme |" in (tmp_path / "smsp/providers/README.md").read_text("utf-8")
+    settings = (tmp_path / "smsp/settings/README.md").read_text("utf-8")
+    assert "| `SMSP_ACME_API_KEY` | required |" in settings
 
 
 class Acme(BaseHTTPRequestHandler):
@@ -95,7 +96,7 @@ def site(tmp_path) -> Path:
     info = f"acme_mail-{project['version']}.dist-info"
     wheel = tmp_path / f"acme_mail-{project['version']}-py3-none-any.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
-        archive.writestr("acme_mail.py", block("smsp/providers/acme.py"))
+        archive.writestr("acme_mail.py", block("smsp/providers/adapters/acme.py"))
         archive.writestr(f"{info}/METADATA", head)
         archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
         archive.writestr(f"{info}/entry_points.txt", points)

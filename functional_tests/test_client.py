@@ -17,7 +17,6 @@ import pytest
 import trio
 
 from functional_tests.kit.polling import eventually
-from functional_tests.kit.readme import block
 from functional_tests.kit.smsp import KEY
 from smsp.client import (
     AsyncClient,
@@ -30,6 +29,7 @@ from smsp.client import (
     TrioClient,
     Unknown,
 )
+from tests.kit.documents import block
 
 SETTINGS = {"CALL_TIMEOUT": "0.6", "SETTLE_TIMEOUT": "30"}
 OUTCOMES = [
@@ -91,7 +91,7 @@ def test_an_outcome(smsp, call, to, kind):
 
 
 def example(name, smsp):
-    """An example of the README's, at this SMSP, with a key for repetitions of its own."""
+    """An example of the documents', at this SMSP, with a key for repetitions of its own."""
     text = block(name).replace("http://127.0.0.1:8080", smsp.url)
     return text.replace("receipt-4711", str(uuid4()))
 

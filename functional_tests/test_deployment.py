@@ -1,5 +1,5 @@
 """What SMSP is shipped by: the image, as far as it can be tried without a container engine, the
-files in the README that people copy, and the workflows.
+files in the documents that people copy, and the workflows.
 
 Needs the inside: what people copy is read as SMSP reads it.
 """
@@ -23,9 +23,9 @@ from functional_tests.kit.image import USER, build, exec_form, instructions
 from functional_tests.kit.jail import can_be_tight, start
 from functional_tests.kit.polling import eventually
 from functional_tests.kit.processes import ROOT
-from functional_tests.kit.readme import block
 from smsp.settings import load
 from smsp.settings.keys import new_key
+from tests.kit.documents import block
 
 KEY = "a-key-of-more-than-16-characters"
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -123,7 +123,7 @@ def test_the_jail_is_tight(tmp_path):
 
 
 def manifests():
-    """What the README gives to Kubernetes, by kind."""
+    """What the documents give to Kubernetes, by kind."""
     return {one["kind"]: one for one in yaml.safe_load_all(block("kubernetes"))}
 
 

@@ -20,6 +20,7 @@ import pytest
 from functional_tests.kit.polling import eventually
 from functional_tests.kit.smsp import KEY, Smsp
 from functional_tests.load.bodies import KIB, MIB, REFUSED, TAKEN
+from tests.kit.documents import block
 
 BODY_BYTES, BUFFERED_BYTES = 25 * MIB, 256 * MIB
 """The defaults of SMSP_MAX_BODY_BYTES and SMSP_MAX_BUFFERED_BYTES."""
@@ -112,10 +113,10 @@ def test_more_than_there_is_room_for(smsp, name, size, count):
 
 def test_the_formula_is_the_readme_s():
     """It stands there, and the manifest gives a node of the defaults as much."""
-    readme = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+    readme = (Path(__file__).parent / "README.md").read_text("utf-8")
     words = "100 MiB + 2 × `SMSP_MAX_BUFFERED_BYTES` + 10 × `SMSP_MAX_BODY_BYTES`"
     assert words in readme
-    (gibibytes,) = re.findall(r"limits: \{memory: (\d+)Gi\}", readme)
+    (gibibytes,) = re.findall(r"limits: \{memory: (\d+)Gi\}", block("kubernetes"))
     assert formula(BODY_BYTES, BUFFERED_BYTES) <= int(gibibytes) * 1024 * MIB
 
 

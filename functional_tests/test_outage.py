@@ -1,4 +1,4 @@
-"""The README's outage is what the code does."""
+"""The outage in the documents is what the code does."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functional_tests.outage import PICTURE, RULES, play, play_all, table
 def test_the_readme_shows_it():
     """The table is the present one, and the picture is there; to make both anew, run
     ``python -m functional_tests.outage``."""
-    readme = (ROOT / "README.md").read_text("utf-8")
+    readme = (ROOT / "smsp/sending/README.md").read_text("utf-8")
     assert table(play_all()) in readme
     assert PICTURE.relative_to(ROOT).as_posix() in readme
     assert PICTURE.exists()

@@ -231,3 +231,11 @@ def test_imports_go_down() -> None:
     command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
     checked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stdout
+
+
+@pytest.mark.parametrize("path", [p for p in PRODUCT if p.name == "__init__.py"], ids=_name)
+def test_a_package_imports_its_modules_by_their_whole_names(path: Path) -> None:
+    """``from package import name`` in the package itself may find what else it gives that name."""
+    package = path.parent.relative_to(ROOT).as_posix().replace("/", ".")
+    taken = [node for node in ast.walk(_tree(path)) if isinstance(node, ast.ImportFrom)]
+    assert not [node for node in taken if node.module == package]

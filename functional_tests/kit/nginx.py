@@ -1,4 +1,4 @@
-"""nginx in front of several nodes, configured by the README's own example.
+"""nginx in front of several nodes, configured by the documents' own example.
 
 Owns one nginx and its folder. The example is taken word for word; only the addresses of the nodes
 and the port are replaced.
@@ -7,7 +7,6 @@ and the port are replaced.
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -18,9 +17,9 @@ import httpx
 import pytest
 
 from functional_tests.kit.polling import eventually
-from functional_tests.kit.processes import ROOT
+from tests.kit.documents import block
 
-MARKER = "<!-- nginx-example -->"
+MARKER = "nginx-example"
 NODES = ("10.0.0.11:8080", "10.0.0.12:8080")
 """The addresses of the example's nodes."""
 LISTEN = "listen 80;"
@@ -56,11 +55,8 @@ def program() -> str:
 
 
 def example(nodes: Sequence[str], listen: str) -> str:
-    """The README's example for these nodes."""
-    _, _, rest = (ROOT / "README.md").read_text("utf-8").partition(MARKER)
-    found = re.match(r"\s*```nginx\n(.*?)```", rest, re.DOTALL)
-    assert found is not None, "the README has no example after its marker"
-    text = found[1]
+    """The documents' example for these nodes."""
+    text = block(MARKER)
     for old, new in zip((*NODES, LISTEN), (*nodes, f"listen {listen};"), strict=True):
         assert old in text, old
         text = text.replace(old, new)

@@ -30,9 +30,11 @@ COPIED = (
     "pyproject.toml",
     "README.md",
     "CHANGELOG.md",
+    "LICENSE",
     "Dockerfile",
     "requirements.lock",
     "requirements-dev.lock",
+    ".ci",
     ".github",
 )
 """What tests may look at, in each copy of the tree."""

@@ -1,5 +1,5 @@
-"""The README's scrape configuration and alerting rules: they speak of metrics that exist, and each
-fires when it should and at no other time.
+"""The documents' scrape configuration and alerting rules: they speak of metrics that exist, and
+each fires when it should and at no other time.
 
 The second is Prometheus' own judgement, by ``promtool`` (of the package ``prometheus``), on what a
 node exposes minute by minute. Without promtool those tests are skipped.
@@ -19,21 +19,18 @@ import pytest
 import yaml
 
 from smsp.telemetry.metrics import Metrics
-from tests.kit.readme import README
+from tests.kit.documents import block
 from tests.kit.scrapes import INSTANCE, PROVIDERS, Scrapes
 
 
-def block(marker: str) -> Any:
-    """The YAML that follows a marker in the README."""
-    text = README.read_text("utf-8")
-    found = re.search(rf"<!-- {marker} -->\n```yaml\n(.*?)```", text, re.DOTALL)
-    assert found is not None
-    return yaml.safe_load(found[1])
+def example(marker: str) -> Any:
+    """The YAML that follows a marker in the documents."""
+    return yaml.safe_load(block(marker))
 
 
 def rules() -> list[dict[str, Any]]:
     """All alerting rules."""
-    return [rule for group in block("alerts")["groups"] for rule in group["rules"]]
+    return [rule for group in example("alerts")["groups"] for rule in group["rules"]]
 
 
 def known() -> set[str]:
@@ -68,7 +65,7 @@ def test_a_rule_names_metrics_that_exist(rule: dict[str, Any]) -> None:
 
 def test_the_rule_for_a_node_that_is_gone_names_the_scraped_job() -> None:
     """Otherwise it would tell of others' nodes, or of none."""
-    (job,) = block("scrape")["scrape_configs"]
+    (job,) = example("scrape")["scrape_configs"]
     (expr,) = (rule["expr"] for rule in rules() if "up{" in rule["expr"])
 
     assert expr == f'up{{job="{job["job_name"]}"}} == 0'
@@ -76,7 +73,7 @@ def test_the_rule_for_a_node_that_is_gone_names_the_scraped_job() -> None:
 
 def test_the_scrape_shows_a_key_in_a_header() -> None:
     """From a file, not from the configuration itself, and not in the URL."""
-    (job,) = block("scrape")["scrape_configs"]
+    (job,) = example("scrape")["scrape_configs"]
 
     assert job["metrics_path"] == "/metrics"
     assert job["authorization"]["type"] == "Bearer"
@@ -137,7 +134,7 @@ def story(promtool: str, tmp_path: Path) -> Callable[[], AbstractContextManager[
         node = Story()
         yield node
         assert node.expected
-        (tmp_path / "rules.yml").write_text(yaml.safe_dump(block("alerts")))
+        (tmp_path / "rules.yml").write_text(yaml.safe_dump(example("alerts")))
         test = {
             "interval": "1m",
             "input_series": [*node.input_series, *STRANGERS],

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from smsp.web.app import create_app
 from smsp.web.openapi import document
 from smsp.web.urls import KEY_NAMES, PARAMETERS_MAX, wrong_with_url
+from tests.kit.documents import documents
 from tests.kit.web import KEY, Client, FakeDispatcher, fake_services
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -117,7 +118,7 @@ def test_no_route_needs_what_is_refused():
 
 def test_nothing_of_ours_asks_for_what_is_refused():
     """No probe, page, client or example of ours has such a URL."""
-    shown = [ROOT / "README.md", ROOT / "Dockerfile", *(ROOT / "smsp").rglob("*.py")]
+    shown = [*documents(), ROOT / "Dockerfile", *(ROOT / "smsp").rglob("*.py")]
     shown += [
         path for path in (ROOT / "smsp/web/static").rglob("*") if path.suffix in {".js", ".html"}
     ]
