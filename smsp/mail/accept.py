@@ -34,8 +34,7 @@ from smsp.mail.fields import (
 )
 from smsp.mail.headers import custom_header_name, one_line
 from smsp.mail.json_names import differ
-from smsp.mail.mailbox import parse_mailbox
-from smsp.mail.recipients import each_once
+from smsp.mail.mailbox import each_once, parse_mailbox
 
 _Mailboxes = str | list[str] | None | UnsetType
 _Text = str | None | UnsetType

@@ -1,7 +1,7 @@
 """PURE. One string, one mailbox: ``a@b.c`` or ``Name <a@b.c>``.
 
-Owns the syntax of addresses (RFC 5321, RFC 6531) and of display names (RFC 5322 §3.4). Asks no
-DNS, and knows neither JSON nor which provider takes which address.
+Owns the syntax of addresses (RFC 5321, RFC 6531) and of display names (RFC 5322 §3.4), and when
+two are one. Asks no DNS, and knows neither JSON nor which provider takes which address.
 
 Two things are narrower than the RFCs allow, because providers are told addresses in strings
 that lists are built from. A quoted local part may hold only what needs quotes for its place
@@ -12,6 +12,7 @@ name with a delimiter must itself be quoted.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from email_validator import EmailNotValidError, ValidatedEmail, validate_email
@@ -19,6 +20,8 @@ from email_validator.rfc_constants import CASE_INSENSITIVE_MAILBOX_NAMES
 
 from smsp.mail import Mailbox
 from smsp.mail.headers import excerpt, one_line
+
+Mailboxes = tuple[Mailbox, ...]
 
 NAME_CHARACTERS_MAX = 320
 LOCAL_OCTETS_MAX = 64
@@ -73,6 +76,28 @@ def parse_mailbox(text: str) -> Mailbox:
     if len(f"{local}@{ascii_domain}".encode()) > ADDRESS_OCTETS_MAX:
         raise _too_long()
     return Mailbox(local=local, domain=domain, ascii_domain=ascii_domain, name=name)
+
+
+def each_once(
+    to: Mailboxes, cc: Mailboxes, bcc: Mailboxes
+) -> tuple[Mailboxes, Mailboxes, Mailboxes]:
+    """The same recipients, each at the first of its places, in the order to, cc, bcc: one address
+    gets one copy.
+
+    Some providers send as many copies as an address has places (Postal stores a message for each,
+    SparkPost and Mailjet have been seen to send each), others refuse the message or fold
+    repetitions themselves. So they are dropped before anything looks at the message: a dry run, an
+    idempotency key, a provider's limits.
+
+    Two mailboxes are one if their local parts are the same octet for octet (RFC 5321 §2.4: only
+    the receiving host knows better) and their domains the same in IDNA form, whose case the
+    parser has folded already. The first is kept with its display name. What stands in bcc is
+    never moved to where it is seen, and to never becomes empty.
+    """
+    if len(to) == 1 and not cc and not bcc:
+        return to, cc, bcc
+    seen: set[tuple[str, str]] = set()
+    return tuple(_new(to, seen)), tuple(_new(cc, seen)), tuple(_new(bcc, seen))
 
 
 def _name_and_address(text: str) -> tuple[str, str]:
@@ -156,3 +181,11 @@ def _too_long() -> ValueError:
 
 # The tables of IDNA are read at their first use, which takes longer than any message may.
 _domain("\N{LATIN SMALL LETTER U WITH DIAERESIS}.x")
+
+
+def _new(mailboxes: Iterable[Mailbox], seen: set[tuple[str, str]]) -> Iterator[Mailbox]:
+    for mailbox in mailboxes:
+        key = (mailbox.local, mailbox.ascii_domain)
+        if key not in seen:
+            seen.add(key)
+            yield mailbox

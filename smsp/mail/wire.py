@@ -29,7 +29,7 @@ from smsp.mail.fields import (
     Recipients,
     few_entries,
 )
-from smsp.mail.recipients import each_once
+from smsp.mail.mailbox import each_once
 
 
 class _Closed(BaseModel):

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smsp.mail import Mail, fingerprint
+from smsp.mail.mailbox import each_once
 from smsp.mail.outcome import Reason
-from smsp.mail.recipients import each_once
 from smsp.providers.protocols import Capabilities
 from smsp.sending.eligibility import why_not_carried
 from tests.kit.mails import mailbox
