@@ -3,8 +3,8 @@
 Theory of operation. The only place that sends through httpx, and straight through a transport of
 it: there is no client that could follow a redirect or keep a cookie. The transport does the work
 and tells each phase as it begins, by an extension of the request (``ON_PHASE``), and the phase says
-what a failure proves (:mod:`smsp.providers.http.phases`). One cancel scope bounds
-the whole exchange, and its deadline moves with the phase::
+what a failure proves (:mod:`smsp.providers.http.phases`). One cancel scope bounds the whole
+exchange, and its deadline moves with the phase::
 
     WAITING       timeout_s     for room in our own pool
     CONNECTING    timeout_s     TCP, and with it
@@ -14,8 +14,8 @@ the whole exchange, and its deadline moves with the phase::
     ANSWERED      what is left  of the answer's time, for a body that hangs
 
 Phases go forward, with one step back: an idle connection that closed before it took a byte is
-replaced by a new one, WRITING → CONNECTING. Only the transport moves the phase, in the step in which
-the thing happens, so that no cancellation can come between the last byte and the knowledge of it.
+replaced by a new one, WRITING → CONNECTING. Only the transport moves the phase, in the step in
+which a thing happens: no cancellation can come between the last byte and the knowledge of it.
 
 Three ends, told apart by what is there and not by which exception came:
 
