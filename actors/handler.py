@@ -1,8 +1,24 @@
 """All of an actor's state, and the one place where it changes.
 
-``handle`` and ``tick`` are synchronous, so nothing can interleave with them. They never wait and
-never touch the network: calls and probes are begun through ``Effects``, and what is to be
-answered waits in the outbox until the new state has been published.
+Theory of operation. An actor is this object, and a loop (:mod:`actors.circuit`) that hands it one
+message after another, or a ``tick`` when the clock has something to do. Both are synchronous, so
+nothing can interleave with them. They never wait and never touch the network: calls and probes are
+begun through ``Effects``, run in tasks of their own and end in messages. A call goes one way::
+
+    Ask ─▶ begun ─▶ committed ─▶ settling ─▶ over
+             └──────────┴─────────────────────▲
+
+*begun* holds a place; its task bounds it. *committed* may have taken effect, and the timer here
+bounds it. *settling*: its asker has been told that nobody knows, and it goes on for its outcome.
+
+What can go wrong, and why it is in this order:
+
+- An end is judged before it is answered, and what is to be answered waits in the outbox until the
+  new state has been published: who hears of a failure and asks again meets what it has led to.
+- News of a call that is over finds none. Whatever is handled first, its answer or its time-out, is
+  the reply; what comes then is a settlement. A cut waits for a tick: what is in the mailbox wins.
+- The judge, or an adapter, may be the bug. ``leave`` judges nothing, and answers everybody.
+- Any message may move the circuit. The prober looks at it after each, in one place.
 """
 
 from __future__ import annotations

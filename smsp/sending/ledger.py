@@ -1,15 +1,32 @@
 """What is known of each message: which keys are taken, how each message ended, what came late.
 
-One object with synchronous methods and no await, so each is atomic under trio. In memory, of this
-node only. It decides nothing about sending; it says whether a key is free.
+Theory of operation. One object with synchronous methods and no await, so each is atomic under trio.
+In memory, of this node only. It decides nothing about sending; it says whether a key is free.
 
 ::
 
-    begin ──▶ in progress ──end──▶ finished ──▶ forgotten (24 h, or the oldest when full)
-                                      ▲
-                    settling ──settle─┘        a late outcome replaces ``unknown``
+    begin ──▶ in progress ──end──▶ settling ──settle──▶ over ──▶ forgotten
+                    │                 │                   ▲   (24 h, or the oldest when full)
+                    └──end────────────┼───────────────────┘
+                                      └ a late outcome replaces ``unknown``
 
-``not_sent`` frees its key at once: nothing was sent, so a repetition is a real try.
+Who may change what: the handler of a message calls ``begin`` and then, whatever happens, ``end``;
+circuits report calls that outlived their caller, which is ``settle``. Each call of the three makes
+a new record, so whoever holds one holds what was true.
+
+What can go wrong, and why it is in this order:
+
+- A key is taken before anything is sent, and given back only by its outcome. Two requests with one
+  key are never both begun, and one whose handler failed half-way leaves ``unknown``, no free key.
+- A late outcome may overtake the ``end`` of its own message, since circuits report by themselves.
+  It is kept in ``late`` from the start, and ``end`` asks who has settled already: otherwise the
+  record would wait for ever for what has come.
+- ``not_sent`` frees its key at once: nothing was sent, so a repetition is a real try. The record
+  stays for those who ask by id. The key may have gone to a later message by then, so it is freed
+  only by the record that it points to.
+- Memory is bounded, but what is not over is never forgotten: its repetition would be sent twice.
+  With nothing else to forget, a new key is refused. One API key has half of the room at most, or
+  one caller could make all others' keys be forgotten.
 """
 
 from __future__ import annotations

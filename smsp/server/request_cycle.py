@@ -1,9 +1,31 @@
 """The cycle of one request on a connection: the application is called, the body read when it is
 asked for, and head, body and end of the answer written together.
 
-hypercorn's ``HTTPStream`` does this for any protocol and any application, with an event for each
-step and a task for the call; this is what is left of it for HTTP/1.1 and ours. The interface is
-ASGI 3.0, with the extension of :mod:`smsp.web.caller`.
+Theory of operation. hypercorn's ``HTTPStream`` does this for any protocol and any application, with
+an event for each step and a task for the call; this is what is left of it for HTTP/1.1 and ours. It
+all happens in the connection's own task: the application calls ``receive`` and ``send``, and those
+read and write there and then. Nobody reads while a handler runs and does not ask, so a body costs
+nothing before a key was checked, and a caller who hangs up is found out by the next read or write;
+it cannot end a send half-way. The interface is ASGI 3.0, with the extension of
+:mod:`smsp.web.caller`. Two machines go on side by side, each forwards only::
+
+    of the body    (waits for 100) ─▶ asked ─▶ pieces ─▶ whole ─▶ the caller may hang up
+    of the answer  nothing ─▶ begun (the head is held) ─▶ pieces ─▶ ended
+
+The application moves both, the parser tells when the first is whole, and nobody else touches them.
+
+What can go wrong, and why it is in this order:
+
+- The head is not written before what follows it: a small answer is one write and one segment, and
+  an application that fails right after its head has said nothing.
+- ``100 Continue`` is said when the body is first asked for, and never after an answer has begun: it
+  would be taken for a part of that.
+- The connection goes on only if the body is whole and the answer ended. The rest of a body would be
+  read as the next request, which is how requests are smuggled.
+- Bytes behind a whole body are the next request, already sent. To wait for a hang-up would be to
+  read them: no more is read, and who waits waits until it is cancelled.
+- What the application raises ends the connection, with what it has said so far. For one that
+  returns and has said nothing, 500 is said.
 """
 
 from __future__ import annotations
@@ -85,6 +107,7 @@ class RequestCycle:
         if not self._begun:
             self._begin(_INTERNAL, [(b"content-length", b"0")])
             await self._write(b"")
+        # A body that nobody asked for may be whole none the less: then the connection goes on.
         self._whole = self._whole or self._parser.take_end()
         if not (self._whole and self._ended):
             self._writer.closes = True

@@ -1,9 +1,31 @@
 """One HTTP exchange, and the exact knowledge of how far it has come.
 
-The only place that sends through httpx, and straight through a transport of it: there is no
-client that could follow a redirect or keep a cookie. One cancel scope bounds the whole exchange;
-its deadline moves with the phase, so each phase has its own time: waiting for a connection,
-connecting with TLS, each stretch of writing without progress, and (for a probe) the answer.
+Theory of operation. The only place that sends through httpx, and straight through a transport of
+it: there is no client that could follow a redirect or keep a cookie. The transport does the work
+and tells each phase as it begins, by an extension of the request (``ON_PHASE``), and the phase says
+what a failure proves (:mod:`smsp.providers.http.phases`). One cancel scope bounds the whole
+exchange, and its deadline moves with the phase::
+
+    WAITING       timeout_s     for room in our own pool
+    CONNECTING    timeout_s     TCP, and with it
+    SECURING                    TLS: no time of its own
+    WRITING       timeout_s     begun anew by each piece of the body that was taken
+    WRITTEN       answer_s      none with ``on_written``: who was told then bounds the wait
+    ANSWERED      what is left  of the answer's time, for a body that hangs
+
+Phases go forward, with one step back: an idle connection that closed before it took a byte is
+replaced by a new one, WRITING → CONNECTING. Only the transport moves the phase, in the step in
+which a thing happens: no cancellation can come between the last byte and the knowledge of it.
+
+Three ends, told apart by what is there and not by which exception came:
+
+- No response. The transport's error, or our own deadline: ``Interrupted`` in this phase.
+- A response, whose body broke off or hangs. The status line says what became of the mail, so this
+  is a reply that is not ``complete``, and no failure.
+- Cancelled from outside, which is raised on. Whoever cancels asks ``phase``.
+
+In each the connection is closed, or given back, before anybody hears of it: a late answer must not
+be read as that to the next request.
 """
 
 from __future__ import annotations
@@ -92,6 +114,7 @@ class Exchange:
                 response = await transport.handle_async_request(self._request(call))
                 await self._read(response)
             except httpx.TransportError as error:
+                # With a response it was the body that broke: what came is judged below.
                 if response is None:
                     starved = is_shortage(error)
                     failure = HttpFailure.STARVED if starved else failure_of(error)
@@ -144,6 +167,7 @@ class Exchange:
             case Phase.WRITTEN:
                 self._written_at = trio.current_time()
                 self._grant(self._answer_s)
+                # Last: who is told may set the time of the answer by what it sees here.
                 if self._on_written is not None:
                     self._on_written()
             case Phase.ANSWERED:

@@ -1,17 +1,21 @@
 """PURE. How far an exchange had come when it broke, and what that proves.
 
-The phase decides between ``NotSent`` and ``Unknown``; the exception only names the reason. A
-reset in mid-body and a reset after the last byte raise the same exception, so the exception alone
-would lie. The source of the phase is httpx's ``trace`` extension
-(:mod:`smsp.providers.http.exchange`).
-
-::
+Theory of operation. Whether a mail may be tried elsewhere hangs on one fact: had the provider the
+whole request? An incomplete request is not processed (RFC 9112, section 8), so until the last byte
+has been handed to the socket nothing was sent; from then on anything may have happened::
 
     WAITING → CONNECTING → SECURING → WRITING → WRITTEN → ANSWERED
     └────────────── not sent ───────────────┘  └ unknown ┘ └ the answer decides ┘
+                  ▲──────────────────┘ once, if a kept connection had taken nothing
 
-An incomplete request is not processed (RFC 9112 section 8), so until the last byte has been
-handed to the socket nothing was sent.
+The phase decides between ``NotSent`` and ``Unknown``; the exception only names the reason. A reset
+in mid-body and a reset after the last byte raise the same exception, so the exception alone would
+lie. Who moves the phase, and when, is in :mod:`smsp.providers.http.exchange`; nothing here does.
+
+Both are closed sets, and the outcome is a table over their product: what is not in it does not
+exist. It errs towards doubt: ``Unknown`` of what was not sent costs somebody a question, the other
+way round a mail comes twice. Blame is the provider's only where it could have done otherwise: what
+this node lacks, or has built wrongly, opens no circuit.
 """
 
 from __future__ import annotations

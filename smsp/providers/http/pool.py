@@ -1,7 +1,23 @@
 """The connections of one client, and which of them is used next.
 
-The last one used is the first one used again, so that those in surplus grow old and go. Every
-step takes the same time however many calls are in flight. Knows nothing of requests.
+Theory of operation. A connection is opening, in use, idle, or gone. Two numbers bound them, and
+they count different things: ``_room`` whoever has one in use or is about to, ``_open`` all that are
+not gone, idle ones included. A call has room first and a connection only then, and one at a time::
+
+    enter ─▶ idle ─────────▶ in use ─▶ keep ─▶ idle … expired, not quiet, or made room for: gone
+       │      └ none ▶ open ──▲ │
+     leave ◀────────────────────┴───▶ discard: gone
+
+So when a call with room finds as many open as there may be, some are idle: it closes one of them,
+and need never wait twice. A look and what follows from it are in one step without an await, and a
+connection counts from before it is dialled, so no two calls take the same room or the same
+connection. Nobody else changes either number.
+
+The last one used is the first one used again, so that those in surplus grow old and go. What can go
+wrong is that a peer has closed what we keep: hence ``IDLE_S``, and a look at each just before its
+use. That a close is still on its way can be seen by nobody; whoever writes finds out.
+
+Every step takes the same time however many calls are in flight. Knows nothing of requests.
 """
 
 from __future__ import annotations
@@ -63,10 +79,10 @@ class Pool:
         """A new connection. Raises ``httpx.ConnectError``."""
         if self._open >= self._connections_max:
             self._make_room()
-        self._open += 1
+        self._open += 1  # Before it is waited for: it counts for all who look meanwhile.
         try:
             return await self._connect(origin, on_phase)
-        except BaseException:
+        except BaseException:  # Also when cancelled, or a place would be lost with each time-out.
             self._open -= 1
             raise
 

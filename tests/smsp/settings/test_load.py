@@ -346,3 +346,22 @@ def test_settings_cannot_be_changed():
 
     with pytest.raises(ValidationError, match="frozen"):
         settings.port = 1
+
+
+@pytest.mark.parametrize(
+    "variable", ["SMSP_ADMIN_PORT", "SMSP_DOOR_SMTP_PORT", "SMSP_DOOR_SMTPS_PORT"]
+)
+def test_hypercorn_has_one_port(variable):
+    """Another beside it contradicts the choice of server, also where a second thing is wrong."""
+    for more in ({}, {"SMSP_PORT": "x"}):
+        told = mistakes_in({**MOCK, "SMSP_SERVER": "hypercorn", variable: "8081", **more})
+        assert told[variable] == "needs SMSP_SERVER=smsp: hypercorn serves SMSP_PORT alone"
+        assert told.keys() == {variable, *more}
+
+
+def test_hypercorn_shares_its_port_with_nobody():
+    """That it is not to be shared contradicts nothing."""
+    server = {**MOCK, "SMSP_SERVER": "hypercorn"}
+    told = mistakes_in({**server, "SMSP_REUSE_PORT": "true"})
+    assert told == {"SMSP_REUSE_PORT": "needs SMSP_SERVER=smsp: hypercorn's port is not shared"}
+    assert load({**server, "SMSP_REUSE_PORT": "false"}).server == "hypercorn"
