@@ -1,4 +1,5 @@
-"""The check before a handler runs: a key, and what it allows. The body is still unread."""
+"""What admission refuses, in HTTP's words; and the check before a handler runs: a key, and what
+it allows. The body is still unread then."""
 
 from __future__ import annotations
 
@@ -9,6 +10,14 @@ from http import HTTPStatus
 import trio
 from quart import Response
 
+from smsp.admission.checks import (
+    ForeignSender,
+    MissingScope,
+    NotAdmitted,
+    TooManyMessages,
+    TooManyWrongKeys,
+    UnknownKey,
+)
 from smsp.keys import Key, Scope
 from smsp.web.client_address import client_of
 from smsp.web.replies import error_reply, too_many_reply
@@ -25,16 +34,17 @@ def needs(services: Services, scope: Scope) -> Callable[[Handler], Handler]:
         @wraps(handler)
         async def guarded(**arguments: str) -> Response:
             request = current_request()
-            key = presented_key(services, request)
-            if key is None:
-                return _unauthorised(services, request)
-            request.told["key"] = key.name
-            if scope not in key.scopes:
-                return error_reply(
-                    HTTPStatus.FORBIDDEN, "forbidden", f"This key does not have the scope {scope}."
-                )
-            request.key = key
-            return await handler(**arguments)
+            found = services.admission.enter(presented_key(services, request), scope)
+            match found:
+                case Key():
+                    request.told["key"] = found.name
+                    request.key = found
+                    return await handler(**arguments)
+                case MissingScope():
+                    request.told["key"] = found.key.name
+                    return refused_reply(found)
+                case UnknownKey():
+                    return _unauthorised(services, request)
 
         return guarded
 
@@ -46,6 +56,33 @@ def presented_key(services: Services, request: ApiRequest) -> Key | None:
     return services.keyring.caller(request.field(b"x-api-key"), request.field(b"authorization"))
 
 
+def refused_reply(refusal: NotAdmitted) -> Response:
+    """Why somebody is not admitted."""
+    match refusal:
+        case UnknownKey():
+            return error_reply(
+                HTTPStatus.UNAUTHORIZED,
+                "unauthorised",
+                "Unauthorised",
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+        case TooManyWrongKeys(wait_s=wait_s):
+            return too_many_reply("Too many wrong keys have come from this address.", wait_s)
+        case MissingScope(scope=scope):
+            message = f"This key does not have the scope {scope}."
+            return error_reply(HTTPStatus.FORBIDDEN, "forbidden", message)
+        case TooManyMessages(wait_s=wait_s):
+            message = "This key has sent too many messages in too short a time."
+            return too_many_reply(message, wait_s)
+        case ForeignSender():
+            return error_reply(
+                HTTPStatus.FORBIDDEN,
+                "forbidden_from",
+                "This key may not send from the domain of fromaddress.",
+                field="fromaddress",
+            )
+
+
 def client_address(services: Services, request: ApiRequest) -> str:
     """Where the request comes from, behind proxies of ours."""
     forwarded = request.headers.getlist("X-Forwarded-For")
@@ -55,9 +92,9 @@ def client_address(services: Services, request: ApiRequest) -> str:
 def _unauthorised(services: Services, request: ApiRequest) -> Response:
     """401; 429 to an address that has shown too many wrong keys. A right one never gets here."""
     client = client_address(services, request)
-    wait_s = services.failures.failed(client, trio.current_time())
-    if wait_s:
-        return too_many_reply("Too many wrong keys have come from this address.", wait_s)
+    refusal = services.admission.fail(client, trio.current_time())
+    if isinstance(refusal, TooManyWrongKeys):
+        return refused_reply(refusal)
     # The route, not the path: that may hold what its caller takes for a key.
     services.log.warning(
         "request.unauthorised",
@@ -65,9 +102,4 @@ def _unauthorised(services: Services, request: ApiRequest) -> Response:
         route=str(request.url_rule),
         client=client,
     )
-    return error_reply(
-        HTTPStatus.UNAUTHORIZED,
-        "unauthorised",
-        "Unauthorised",
-        headers={"WWW-Authenticate": "Bearer"},
-    )
+    return refused_reply(refusal)

@@ -23,7 +23,7 @@ from smsp.mail.dispatched import Dispatched
 from smsp.mail.parsing import FieldError, InvalidMessage, is_quick, parse
 from smsp.providers.encoding.threads import done_by
 from smsp.sending.ledger import Full, InProgress, Ledger, Mismatch, Record, Replay, Taken
-from smsp.web.authorization import needs
+from smsp.web.authorization import needs, refused_reply
 from smsp.web.body import NoRoom, Stopping
 from smsp.web.replies import (
     busy_reply,
@@ -34,7 +34,6 @@ from smsp.web.replies import (
     replayed_reply,
     route_reply,
     stopping_reply,
-    too_many_reply,
 )
 from smsp.web.request import ApiRequest, current_request
 from smsp.web.send_options import BadOption, SendOptions, options_of
@@ -57,13 +56,10 @@ def emails(services: Services) -> Blueprint:
         options = _options(services, request)
         if isinstance(options, Response):
             return options
-        wait_s = services.keyring.use(request.key, trio.current_time())
-        if wait_s:
-            return too_many_reply(
-                "This key has sent too many messages in too short a time.", wait_s
-            )
-        alone = services.keyring.one_sends
-        with services.body_budget.share(request.key.name, alone=alone) as share:
+        too_many = services.admission.use(request.key, trio.current_time())
+        if too_many is not None:
+            return refused_reply(too_many)
+        with services.admission.room(request.key) as share:
             mail = await _read(services, request, share)
             if isinstance(mail, Response):
                 return mail
@@ -112,13 +108,9 @@ async def _answer(
 ) -> Response:
     if mail.provider is not None and mail.provider not in services.dispatcher.names:
         return invalid_reply(InvalidMessage((FieldError("provider", "there is no such provider"),)))
-    if not request.key.may_send_from(mail.sender.ascii_domain):
-        return error_reply(
-            HTTPStatus.FORBIDDEN,
-            "forbidden_from",
-            "This key may not send from the domain of fromaddress.",
-            field="fromaddress",
-        )
+    foreign = services.admission.sender(request.key, mail.sender.ascii_domain)
+    if foreign is not None:
+        return refused_reply(foreign)
     if options.dry_run:
         return route_reply(services.dispatcher.route(mail))
     key = options.idempotency_key
@@ -128,9 +120,9 @@ async def _answer(
         submission, same, deadline=request.arrived_at + options.patience_s, ledger=services.ledger
     )
     if answer.settling:
-        services.body_budget.keep(share, submission.id, answer.settling)
+        services.admission.keep(share, submission.id, answer.settling)
     if answer.refunds:
-        services.keyring.refund(request.key)
+        services.admission.refund(request.key)
     if not isinstance(answer.result, Dispatched):
         return _taken(answer.result)
     services.metrics.message(answer.result.outcome)

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from quart import Blueprint, Response, request
 
 from actors import Snapshot, State
-from smsp.keys import Scope
+from smsp.keys import Key, Scope
 from smsp.sending.circuits_status import NodeStatus, status_of
 from smsp.web.authorization import presented_key
 from smsp.web.replies import json_reply
@@ -26,8 +26,8 @@ def health(services: Services) -> Blueprint:
         body: dict[str, object] = {
             "status": _status(snapshots, draining=services.readiness.draining)
         }
-        key = presented_key(services, current_request())
-        if key is not None and Scope.OBSERVE in key.scopes:
+        key = services.admission.enter(presented_key(services, current_request()), Scope.OBSERVE)
+        if isinstance(key, Key):
             body["version"] = services.version
             body["node"] = services.node
             body["scopes"] = sorted(key.scopes)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Literal, Protocol
 from uuid import UUID, uuid4
 
@@ -13,6 +14,7 @@ import trio
 
 from actors import Snapshot, ago_s
 from smsp.admission.budget import ByteBudget
+from smsp.admission.checks import Admission
 from smsp.admission.keyring import Keyring
 from smsp.admission.rates import Failures
 from smsp.mail import Mail, Submission
@@ -89,6 +91,11 @@ class Services:
     reading: trio.CapacityLimiter = field(default_factory=_few_threads)
     new_id: Callable[[], UUID] = uuid4
     wall_clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    @cached_property
+    def admission(self) -> Admission:
+        """The checks of every way in, over the keys, the failures and the budget above."""
+        return Admission(self.keyring, self.failures, self.body_budget)
 
     def moment(self, at: float) -> str:
         """A moment of the run's clock as RFC 3339 UTC, to the millisecond."""
