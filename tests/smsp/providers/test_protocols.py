@@ -21,7 +21,6 @@ from smsp.providers.kinds import (
     Provider,
     SigningAdapter,
 )
-from smsp.providers.poll import poll as older_poll
 
 UNNAMED = {"Body"}
 """What :class:`HttpCall` takes besides plain bytes: ``json_body`` makes one, nobody names it."""
@@ -82,8 +81,3 @@ def test_the_names_are_those_of_the_documented_example():
     """
     assert set(used.split()) <= set(protocols.__all__)
     assert all(hasattr(protocols, name) for name in protocols.__all__)
-
-
-def test_the_older_path_of_the_dummy_message():
-    """A plug-in for SMSP 0.1.0 imports it from a module of its own."""
-    assert older_poll is protocols.poll
