@@ -9,9 +9,9 @@ import pytest
 
 from smsp import serve
 from smsp.admission import rates
-from smsp.mail import outcome
+from smsp.mail import dispatched, outcome
 from smsp.providers.http import exchange, idempotency, pool
-from smsp.sending import dispatcher, ledger
+from smsp.sending import ledger, steps
 from smsp.server import listener
 from smsp.server.connection import Limits
 from smsp.web import body, replies, send_options
@@ -22,9 +22,9 @@ PROMISED = [
     ("a key is kept for 24 h", ledger.KEPT_S, 86_400),
     ("messages without a key: the last 10,000", ledger.UNKEYED_MAX, 10_000),
     ("and for 1 h", ledger.UNKEYED_S, 3_600),
-    ("Retry-After from 1 s", dispatcher.RETRY_AFTER_S_MIN, 1),
-    ("to 3600 s", dispatcher.RETRY_AFTER_S_MAX, 3_600),
-    ("60 s for a hold without end", dispatcher.HOLD_WITHOUT_END_S, 60),
+    ("Retry-After from 1 s", dispatched.RETRY_AFTER_S_MIN, 1),
+    ("to 3600 s", dispatched.RETRY_AFTER_S_MAX, 3_600),
+    ("60 s for a hold without end", steps.HOLD_WITHOUT_END_S, 60),
     ("SMSP-Deadline from 0.05 s", send_options.DEADLINE_S_MIN, 0.05),
     ("to 300 s", send_options.DEADLINE_S_MAX, 300),
     ("an Idempotency-Key of 256 characters", send_options.KEY_CHARACTERS_MAX, 256),
