@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import pytest
 import trio
-from trio.testing import wait_all_tasks_blocked
 
 from smsp.keys import Key, digest_of
 from smsp.serve import reload
@@ -55,9 +54,8 @@ async def hang_up(services, certificate, nursery):
     async def ask(found):
         given.append(found)
         await say.send(1)
-        while given or trio.to_thread.current_default_thread_limiter().borrowed_tokens:
+        while not say.statistics().tasks_waiting_receive:  # Its threads are no tasks.
             await trio.lowlevel.checkpoint()
-        await wait_all_tasks_blocked()
 
     nursery.start_soon(reload, services, hear, read_keys, certificate)
     return ask

@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from smsp.providers import security_layer
-from smsp.providers.encoding import body
-from smsp.providers.http import encoding, exchange, pool
+from smsp.providers.encoding import body, threads
+from smsp.providers.http import exchange, pool
 from smsp.providers.http.http1 import ResponseParser
 from smsp.providers.smtp import replies as smtp_replies
 from smsp.providers.smtp import transaction
@@ -36,7 +36,7 @@ def test_bounds():
         "bytes of an SMTP reply": smtp_replies.REPLY_BYTES_MAX,
         "time-outs of an envelope": transaction.ENVELOPE_TIMEOUTS,
         "recipients for another": transaction.RECIPIENTS_PER_TIMEOUT,
-        "threads that encode": encoding.ENCODERS_MAX,
+        "threads that encode": threads.ENCODERS_MAX,
         "share of an answer's time for its body": exchange.BODY_SHARE,
         "seconds that move no deadline": exchange.GRAIN_S,
     } == {
