@@ -75,7 +75,9 @@ def demo(host: str | None, port: int | None) -> None:
 @click.option(
     "--json", "whole", type=click.File("rb"), help="A whole message as POST /email has it."
 )
-@click.option("--deadline", "deadline_s", type=float, metavar="SECONDS", help="Patience in all.")
+@click.option(
+    "--deadline", "deadline_s", type=float, metavar="SECONDS", help="Total time-out (default: 300)."
+)
 def send(
     url: str | None,
     sender: str | None,
@@ -118,10 +120,16 @@ def check(probe: bool) -> None:
 @main.command()
 @click.argument("order", type=click.Choice(["open", "close", "auto"]))
 @click.argument("name")
-@click.option("--for", "for_s", type=float, metavar="SECONDS", help="Until when; else for ever.")
+@click.option(
+    "--for",
+    "for_s",
+    type=float,
+    metavar="SECONDS",
+    help="Hold for this many seconds (default: until released).",
+)
 @click.option("--url", help="Of a running SMSP; else SMSP_PROTOCOL and SMSP_HOST_PORT.")
 def circuit(order: str, name: str, for_s: float | None, url: str | None) -> None:
-    """Hold the circuit of provider NAME open or closed, or let it go. The key needs `operate`."""
+    """Hold the circuit of provider NAME open or closed, or release it. The key needs `operate`."""
     from smsp.client.circuit_order import order as give
 
     state = "closed" if order == "close" else order

@@ -76,7 +76,7 @@ class Settings(KeySettings):
     call_timeout_s: CallTimeout = setting(
         "SMSP_CALL_TIMEOUT",
         2.0,
-        "patience with a provider, for each of: connect and TLS; "
+        "time-out of a call, for each of: connect and TLS; "
         "no progress while writing; from the last byte written to the answer",
     )
     poll_interval_s: PollInterval = setting(

@@ -47,7 +47,7 @@ def parameters() -> JsonObject:
         ),
         "Deadline": _header(
             "SMSP-Deadline",
-            "Your patience in all, in seconds: the answer is there by then.",
+            "Total time-out in seconds: the answer is there by then.",
             {"type": "number", "minimum": DEADLINE_S_MIN, "maximum": DEADLINE_S_MAX},
         ),
         "IdempotencyKey": _header(

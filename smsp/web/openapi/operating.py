@@ -43,7 +43,7 @@ def order_circuit() -> JsonObject:
     }
     content = {"application/json": {"schema": ref("schemas", "Order")}}
     return {
-        **about("orderCircuit", "circuits", "Hold a circuit, or let it go", _HOLD),
+        **about("orderCircuit", "circuits", "Hold a circuit, or release it", _HOLD),
         "parameters": [ref("parameters", "ProviderName"), *request_keys()],
         "requestBody": {"required": True, "content": content},
         "security": keys(Scope.OPERATE),
