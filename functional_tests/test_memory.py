@@ -25,7 +25,7 @@ CONNECTIONS = 4_000
 WAVES = 8
 OURS = 200
 """Files that this process needs for itself."""
-ADDED_MIB_MAX = 150
+ADDED_MIB_MAX = 180
 SEND_S_MAX = 1.0
 """For most sends: those that come in with a wave wait for what it costs to hear it out."""
 SENDS_A_WAVE = 3
