@@ -75,9 +75,7 @@ def demo(host: str | None, port: int | None) -> None:
 @click.option(
     "--json", "whole", type=click.File("rb"), help="A whole message as POST /email has it."
 )
-@click.option(
-    "--deadline", "deadline_s", type=float, metavar="SECONDS", help="Total time-out (default: 300)."
-)
+@click.option("--deadline", "deadline_s", type=float, metavar="SECONDS", help="Total time-out.")
 def send(
     url: str | None,
     sender: str | None,
