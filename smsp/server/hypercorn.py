@@ -60,8 +60,8 @@ from smsp.server.listener import (
     LAST_WORDS_S,
     Certificate,
     SocketListening,
-    take_connections,
-    take_the_backlog,
+    until_closed,
+    url_of,
 )
 from smsp.server.request_head import HEAD_BYTES_MAX
 from smsp.telemetry.log import Log, described
@@ -97,28 +97,17 @@ async def listen(
         finally:
             living.discard(connection)
 
-    def take_one() -> None:
+    def take_one(connections: trio.Nursery) -> None:
         plain = trio.SocketStream(trio.socket.from_stdlib_socket(listening.take()))
         stream = plain if tls is None else _secured(plain, tls(), config)
         connections.start_soon(serve, stream, name="caller")
 
-    try:
-        scheme = "http" if tls is None else "https"
-        task_status.started(f"{scheme}://{listening.address}")
-        async with trio.open_nursery() as connections:
-            async with trio.open_nursery() as taking:
-                taking.start_soon(take_connections, listening.wait, take_one, log)
-                await close.wait()
-                taking.cancel_scope.cancel()
-            take_the_backlog(take_one)
-            listening.close()
-            connections.cancel_scope.deadline = trio.current_time() + config.graceful_timeout
-            await trio.sleep(LAST_WORDS_S)
-            await context.terminated.set()
-            for connection in living:
-                connection.end_when_idle_for(LATER_S)
-    finally:
-        listening.close()
+    task_status.started(url_of(listening, tls))
+    async with until_closed(listening, take_one, config, log, close):
+        await trio.sleep(LAST_WORDS_S)
+        await context.terminated.set()
+        for connection in living:
+            connection.end_when_idle_for(LATER_S)
 
 
 async def _serve(

@@ -10,8 +10,9 @@ from __future__ import annotations
 import errno
 import socket
 import ssl
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Protocol
 
 import trio
@@ -39,8 +40,8 @@ answered: a balancer counts one that it has handed over as sent, and does not tr
 NO_ROOM_S = 0.1
 """Seconds until connections are taken again when the system has no room for more."""
 
-TakeOne = Callable[[], None]
-"""Takes one connection, and begins to serve it. Raises as :meth:`Listening.accept`."""
+TakeOne = Callable[[trio.Nursery], None]
+"""Takes one connection, and begins to serve it there. Raises as :meth:`Listening.accept`."""
 Certificate = Callable[[], ssl.SSLContext]
 """What a new connection is met with now. Those that there are keep what they have."""
 
@@ -155,36 +156,62 @@ async def listen(
     async def serve(line: ByteCountingStream) -> None:
         await CallerConnection(context, _stream(line, tls)).run()
 
-    def take_one() -> None:
+    def take_one(connections: trio.Nursery) -> None:
         connections.start_soon(serve, listening.accept(), name="caller")
 
+    async def send_idle_away() -> None:
+        await _send_idle_away(connection_limit, config.keep_alive_timeout)
+
+    task_status.started(url_of(listening, tls))
+    async with until_closed(listening, take_one, config, log, close, beside=send_idle_away):
+        context.ending.set()
+        await trio.sleep(LAST_WORDS_S)
+        connection_limit.end()
+
+
+def url_of(listening: Listening, tls: Certificate | None) -> str:
+    """What callers reach it by."""
+    return f"{'http' if tls is None else 'https'}://{listening.address}"
+
+
+@asynccontextmanager
+async def until_closed(
+    listening: Listening,
+    take_one: TakeOne,
+    config: Config,
+    log: Log,
+    close: trio.Event,
+    *,
+    beside: Callable[[], Awaitable[None]] = trio.sleep_forever,
+) -> AsyncIterator[None]:
+    """Take connections until ``close`` is set, and those that the system has taken by then; the
+    block has them end. ``beside`` runs for as long as they are taken.
+
+    From the closing on, connections have ``config.graceful_timeout`` seconds, the block's included.
+    """
     try:
-        scheme = "http" if tls is None else "https"
-        task_status.started(f"{scheme}://{listening.address}")
         async with trio.open_nursery() as connections:
+            take = partial(take_one, connections)
             async with trio.open_nursery() as taking:
-                taking.start_soon(take_connections, listening.wait, take_one, log)
-                taking.start_soon(_send_idle_away, connection_limit, config.keep_alive_timeout)
+                taking.start_soon(_take_connections, listening, take, log)
+                taking.start_soon(beside)
                 await close.wait()
                 taking.cancel_scope.cancel()
-            take_the_backlog(take_one)
+            # In the step in which the port is closed: who is left in the backlog would be reset.
+            with suppress(OSError):
+                _take(take, BACKLOG)
             listening.close()
             connections.cancel_scope.deadline = trio.current_time() + config.graceful_timeout
-            context.ending.set()
-            await trio.sleep(LAST_WORDS_S)
-            connection_limit.end()
+            yield
     finally:
         listening.close()
 
 
-async def take_connections(
-    wait: Callable[[], Awaitable[None]], take_one: TakeOne, log: Log
-) -> None:
-    """Take connections for as long as this runs; ``wait`` returns when one may have come."""
+async def _take_connections(listening: Listening, take: Callable[[], None], log: Log) -> None:
     while True:
-        await wait()
+        await listening.wait()
         try:
-            _take(take_one, ACCEPTS_MAX)
+            _take(take, ACCEPTS_MAX)
         except BlockingIOError:
             pass
         except OSError as error:
@@ -196,17 +223,10 @@ async def take_connections(
             # Else it is the connection's: its caller has left before it was taken.
 
 
-def take_the_backlog(take_one: TakeOne) -> None:
-    """Take those that the system has taken already, in the step in which the port is closed: who is
-    left there would be reset."""
-    with suppress(OSError):
-        _take(take_one, BACKLOG)
-
-
-def _take(take_one: TakeOne, at_most: int) -> None:
+def _take(take: Callable[[], None], at_most: int) -> None:
     """Take connections that have come. Raises ``OSError`` when there are no more, or no room."""
     for _ in range(at_most):
-        take_one()
+        take()
 
 
 async def _send_idle_away(connection_limit: ConnectionLimit, idle_s: float) -> None:
