@@ -118,19 +118,6 @@ MOVES: Mapping[tuple[SendState, SendEvent], frozenset[SendState]] = MappingProxy
 raises; where a pair may lead to several states, the method decides."""
 
 
-def _sources(event: SendEvent) -> tuple[SendState, ...]:
-    """The states from which the table lets this event lead on. Found once, beforehand: members of
-    an enum are slow to look up, and a send has four events."""
-    return tuple(state for state, moved_by in MOVES if moved_by is event)
-
-
-_BEGIN_FROM = _sources(SendEvent.BEGIN)
-_CLAIMED_FROM = _sources(SendEvent.CLAIMED)
-_REPLIED_FROM = _sources(SendEvent.REPLIED)
-_CRASHED_FROM = _sources(SendEvent.CRASHED)
-_SETTLED_FROM = _sources(SendEvent.SETTLED)
-
-
 class InvalidStep(Exception):
     """A move that is not in the table."""
 
@@ -188,7 +175,7 @@ class SendSteps:
 
     def begin(self) -> Claim:
         """The claim to make at the ledger."""
-        self._expect(SendEvent.BEGIN, _BEGIN_FROM)
+        self._expect(SendEvent.BEGIN)
         self.state = SendState.CLAIMING
         one = self._submission
         return Claim(one.id, one.owner, self._fingerprint, one.idempotency_key)
@@ -201,7 +188,7 @@ class SendSteps:
         ``route`` draws the message's way, and is called only if it is; ``lost_s`` is how long the
         loop has ever stood still, in seconds.
         """
-        self._expect(SendEvent.CLAIMED, _CLAIMED_FROM)
+        self._expect(SendEvent.CLAIMED)
         if not isinstance(beginning, Begun):
             self.state = SendState.OVER
             return Answer(beginning)
@@ -224,7 +211,7 @@ class SendSteps:
     ) -> AskCircuit | Settle:
         """The circuit that was asked has replied. ``snapshots`` shows the circuits by provider; it
         is called only if the caller has to be told when to come again."""
-        self._expect(SendEvent.REPLIED, _REPLIED_FROM)
+        self._expect(SendEvent.REPLIED)
         provider, result = self._asked, result_of(reply)
         if goes_on(reply):
             self._unsettled |= {provider}
@@ -245,7 +232,7 @@ class SendSteps:
 
     def on_crash(self, now: float) -> Settle:
         """Something raised while a circuit was asked: nobody knows what it did."""
-        self._expect(SendEvent.CRASHED, _CRASHED_FROM)
+        self._expect(SendEvent.CRASHED)
         self.state = SendState.SETTLING
         if self._route.names:
             crashed = Unknown(Reason.CRASHED, Blame.NOBODY)
@@ -255,7 +242,7 @@ class SendSteps:
 
     def on_settled(self, record: Record) -> Answer:
         """The ledger remembers it: ``record`` is what it holds."""
-        self._expect(SendEvent.SETTLED, _SETTLED_FROM)
+        self._expect(SendEvent.SETTLED)
         self.state = SendState.OVER
         assert record.done is not None
         return Answer(record.done, record.settling)
@@ -270,13 +257,11 @@ class SendSteps:
         return AskCircuit(self._asked, self._submission, self._deadline)
 
     def _settle(self, outcome: OutcomeWord, wait_s: int | None = None) -> Settle:
-        unsettled = frozenset(self._unsettled)
-        return Settle(
-            Dispatched(self._submission.id, outcome, self._attempts, self._route, wait_s, unsettled)
-        )
+        one, unsettled = self._submission, self._unsettled
+        return Settle(Dispatched(one.id, outcome, self._attempts, self._route, wait_s, unsettled))
 
-    def _expect(self, event: SendEvent, sources: tuple[SendState, ...]) -> None:
-        if self.state not in sources:
+    def _expect(self, event: SendEvent) -> None:
+        if (self.state, event) not in MOVES:
             raise InvalidStep(f"{event} while {self.state}")
 
 

@@ -93,13 +93,12 @@ def _unauthorised(services: Services, request: ApiRequest) -> Response:
     """401; 429 to an address that has shown too many wrong keys. A right one never gets here."""
     client = client_address(services, request)
     refusal = services.admission.fail(client, trio.current_time())
-    if isinstance(refusal, TooManyWrongKeys):
-        return refused_reply(refusal)
-    # The route, not the path: that may hold what its caller takes for a key.
-    services.log.warning(
-        "request.unauthorised",
-        requestkey=request.request_key,
-        route=str(request.url_rule),
-        client=client,
-    )
+    if isinstance(refusal, UnknownKey):
+        # The route, not the path: that may hold what its caller takes for a key.
+        services.log.warning(
+            "request.unauthorised",
+            requestkey=request.request_key,
+            route=str(request.url_rule),
+            client=client,
+        )
     return refused_reply(refusal)
