@@ -6,14 +6,12 @@ nothing at all.
 
 from __future__ import annotations
 
-import gc
 from contextlib import asynccontextmanager
 from functools import partial
 
 import httpx
 import pytest
 import trio
-import trustme
 from trio.testing import wait_all_tasks_blocked
 
 from smsp.providers.http.phases import Phase
@@ -28,24 +26,7 @@ HALF = len(THROTTLED) // 2
 
 surplus_answers = pytest.mark.parametrize("surplus", [TAKEN, THROTTLED], ids=["202", "429"])
 
-
-@pytest.fixture(autouse=True)
-def nothing_left_behind():
-    """What was left suspended shows as a warning here, and a warning fails."""
-    yield
-    gc.collect()
-
-
-@pytest.fixture(scope="module")
-def authority():
-    """Who vouches for the peers."""
-    return trustme.CA()
-
-
-@pytest.fixture(scope="module", params=NAMES)
-def way(request, authority):
-    """In the clear, and through each version of TLS."""
-    return way_of(request.param, authority)
+pytestmark = pytest.mark.usefixtures("nothing_left_behind")
 
 
 @pytest.fixture(scope="module", params=NAMES[1:])

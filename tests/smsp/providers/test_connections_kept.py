@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import gc
 from functools import partial
 
 import httpx
 import pytest
 import trio
-import trustme
 from trio.testing import wait_all_tasks_blocked
 
 from smsp.providers.http.phases import ON_PHASE, Phase
 from smsp.providers.http.transport import Transport
 from smsp.providers.security_layer import client_context
 from tests.kit.lines import MemoryNetwork, whole_request
-from tests.kit.ways import NAMES, say, way_of
+from tests.kit.ways import say, way_of
 from tests.smsp.providers.http.test_transport import TAKEN, URL, answering, ask, network, post
 
 PADDING = b"X-Padding: " + b"a" * 400 + b"\r\n"
@@ -34,24 +32,7 @@ BODILESS = {
 """Answers without a byte of a body, each of a good 400 bytes."""
 OTHER = "http://other.example.com/send"
 
-
-@pytest.fixture(autouse=True)
-def nothing_left_behind():
-    """What was left suspended shows as a warning here, and a warning fails."""
-    yield
-    gc.collect()
-
-
-@pytest.fixture(scope="module")
-def authority():
-    """Who vouches for the peers."""
-    return trustme.CA()
-
-
-@pytest.fixture(scope="module", params=NAMES)
-def way(request, authority):
-    """In the clear, and through each version of TLS."""
-    return way_of(request.param, authority)
+pytestmark = pytest.mark.usefixtures("nothing_left_behind")
 
 
 @pytest.mark.parametrize("kind", BODILESS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from contextlib import suppress
 from itertools import product
 from time import time
@@ -32,12 +31,7 @@ GET = HttpCall("GET", "https://api.example.com/v3/scopes")
 LARGE = HttpCall("POST", "https://api.example.com/v3/send", body=bytes(20_000_000))
 BEFORE_THE_LAST_BYTE = (Phase.WAITING, Phase.CONNECTING, Phase.SECURING, Phase.WRITING)
 
-
-@pytest.fixture(autouse=True)
-def nothing_left_behind():
-    """A generator that was left suspended shows as a warning here, and a warning fails."""
-    yield
-    gc.collect()
+pytestmark = pytest.mark.usefixtures("nothing_left_behind")
 
 
 async def run(script=None, call=POST, on_written=None):

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 from contextlib import asynccontextmanager
 from functools import partial
 
 import httpx
 import pytest
 import trio
-import trustme
 from trio.testing import wait_all_tasks_blocked
 
 from smsp.providers.http.phases import ON_PHASE, Phase
@@ -18,18 +16,13 @@ from smsp.providers.http.transport import Transport
 from smsp.providers.security_layer import client_context
 from tests.kit.lines import MemoryNetwork, whole_request
 from tests.kit.tls import server_context
-from tests.kit.ways import NAMES, Way, say, way_of
+from tests.kit.ways import Way, say, way_of
 
 URL = "http://api.example.com/v3/send"
 TAKEN = b"HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\n\r\nok"
 CUT = TAKEN.replace(b": 2", b": 9")
 
-
-@pytest.fixture(autouse=True)
-def nothing_left_behind():
-    """What was left suspended shows as a warning here, and a warning fails."""
-    yield
-    gc.collect()
+pytestmark = pytest.mark.usefixtures("nothing_left_behind")
 
 
 class Pieces(httpx.AsyncByteStream):
@@ -98,18 +91,6 @@ def saying(*words, then="stays"):
             end.reset()
 
     return peer
-
-
-@pytest.fixture(scope="module")
-def authority():
-    """Who vouches for ``api.example.com``."""
-    return trustme.CA()
-
-
-@pytest.fixture(scope="module", params=NAMES)
-def way(request, authority):
-    """Each of the ways on which everything has to be as on the others."""
-    return way_of(request.param, authority)
 
 
 @asynccontextmanager

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import ssl
 from datetime import UTC, datetime
 
 import pytest
 import trio
-import trustme
 
 from smsp.mail.outcome import NOBODY_REFUSED, Blame, NotSent, Reason, Rejected, Sent
 from smsp.providers.smtp.provider import SmtpProvider
@@ -24,17 +22,6 @@ MESSAGE = send(text="hello")
 LARGE = send(text="x" * 8 * WRITE_BYTES)
 
 securities = pytest.mark.parametrize("security", ["none", "starttls", "tls"])
-
-
-@pytest.fixture(scope="module")
-def both_sides() -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """TLS as the server has it, and as we do."""
-    authority = trustme.CA()
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("mail.example.com").configure_cert(server)
-    client = ssl.create_default_context()
-    authority.configure_trust(client)
-    return server, client
 
 
 class Corked(trio.abc.Stream):

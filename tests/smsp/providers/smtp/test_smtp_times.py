@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 import pytest
 import trio
 import trio.testing
-import trustme
 
 from actors import Answered, Cause, Settled, Unanswered
 from smsp.mail.outcome import NOBODY_REFUSED, Blame, NotSent, Reason, Rejected, Sent, Unknown
@@ -36,17 +35,6 @@ UNREACHED = NotSent(Reason.CONNECT_TIMEOUT, Blame.PROVIDER)
 SILENT = NotSent(Reason.TIMEOUT, Blame.PROVIDER)
 UNWRITTEN = NotSent(Reason.WRITE_TIMEOUT, Blame.PROVIDER)
 BUSY = b"421 4.3.2 " + b"o" * 100
-
-
-@pytest.fixture(scope="module")
-def both_sides() -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """TLS as the server has it, and as we do."""
-    authority = trustme.CA()
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("mail.example.com").configure_cert(server)
-    client = ssl.create_default_context()
-    authority.configure_trust(client)
-    return server, client
 
 
 @asynccontextmanager

@@ -38,17 +38,6 @@ def base64(text: str) -> str:
     return b64encode(text.encode()).decode()
 
 
-@pytest.fixture(scope="module")
-def both_sides() -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """TLS as the server has it, and as we do."""
-    authority = trustme.CA()
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("mail.example.com").configure_cert(server)
-    client = ssl.create_default_context()
-    authority.configure_trust(client)
-    return server, client
-
-
 @dataclass
 class Listening(TimedServer):
     """It writes down what it hears; a message without its end."""
