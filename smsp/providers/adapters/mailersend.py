@@ -139,9 +139,8 @@ class MailerSend:
         """
         if not reply.body.strip():
             return NOBODY_REFUSED if reply.complete else None
-        return refused_recipients.named(
-            reply, _suppressed(answers.json_of(reply)), (self.api_token.get_secret_value(),)
-        )
+        suppressed = _suppressed(answers.json_of(reply))
+        return refused_recipients.named(reply, suppressed, self._secrets())
 
     def probe(self, address: Mailbox) -> tuple[ProbeCall, ...]:
         """Look at the API quota, then send the poll to nobody: to be told that ``to`` is required.
@@ -164,8 +163,10 @@ class MailerSend:
         return Sent() if remaining > 0 else _NO_CREDITS
 
     def _refusal(self, reply: HttpReply) -> answers.Refusal:
-        secrets = (self.api_token.get_secret_value(),)
-        return answers.judge(reply, _ANSWERS, words=_words(reply), secrets=secrets)
+        return answers.judge(reply, _ANSWERS, words=_words(reply), secrets=self._secrets())
+
+    def _secrets(self) -> tuple[str, ...]:
+        return (self.api_token.get_secret_value(),)
 
     def _post(self, payload: dict[str, object]) -> HttpCall:
         headers = (*self._headers(), ("Content-Type", "application/json"))

@@ -121,8 +121,7 @@ class Scaleway:
         failed = [email for email in emails if _has_failed(email)]
         if not failed:
             return NOBODY_REFUSED if len(emails) >= len(reply.recipients) else None
-        secrets = (self.secret_key.get_secret_value(),)
-        return refused_recipients.named(reply, map(_naming, failed), secrets)
+        return refused_recipients.named(reply, map(_naming, failed), self._secrets())
 
     def probe(self, address: Mailbox) -> tuple[ProbeCall, ...]:
         """List a domain, then send the poll to nobody: to be told what is wrong with that.
@@ -170,8 +169,10 @@ class Scaleway:
         )
 
     def _refusal(self, reply: HttpReply) -> answers.Refusal:
-        secrets = (self.secret_key.get_secret_value(),)
-        return answers.judge(reply, _ANSWERS, words=_words(reply), secrets=secrets)
+        return answers.judge(reply, _ANSWERS, words=_words(reply), secrets=self._secrets())
+
+    def _secrets(self) -> tuple[str, ...]:
+        return (self.secret_key.get_secret_value(),)
 
     def _post(self, payload: dict[str, object]) -> HttpCall:
         headers = (*self._headers(), ("Content-Type", "application/json"))
